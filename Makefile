@@ -1,0 +1,42 @@
+# The words of the README. `make` alone lists them.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+OUT ?= demo
+.DEFAULT_GOAL := help
+
+help: ## list these words
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+
+setup: .venv/ready ## make .venv with everything a user and a developer need
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## make a damaged tape, restore it, show before and after; INPUT=clip.mp4 takes your own
+	@$(BIN)/cinemill demo $(if $(INPUT),"$(INPUT)") -o "$(OUT)"
+
+check: setup ## format, lint, types, layers, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m cinemill.surfaces.reference --check docs/reference.md
+
+fix: setup ## what can be mended by itself
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+gen: setup ## write the generated pages
+	$(BIN)/python -m cinemill.surfaces.reference docs/reference.md
+
+test: setup ## the fast tests; ARGS="-m slow" for the others
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+bench: setup ## measure against named peers and write docs/bench.md
+	$(BIN)/python -m bench $(ARGS)
+
+serve: setup ## the studio in a browser (comes with its own issue)
+	$(BIN)/cinemill serve
+
+.PHONY: help setup demo check fix gen test bench serve

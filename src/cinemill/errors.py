@@ -1,0 +1,176 @@
+"""What can go wrong, as one tree. A class carries its exit code, HTTP status and whether trying again may help.
+
+    CinemillError              exit  http  retry
+    RequestError               2     422   no       what was asked cannot be done as asked
+      InvalidParams            2     422   no       a parameter has a wrong value or name
+      UnknownName              2     422   no       no filter, operation, preset or job has this name
+      UnsupportedMedia         2     422   no       the media cannot be treated this way without a loss
+      OutputRefused            2     422   no       the output exists, is the input, or cannot be written
+    MissingResource            3     424   no       something must be installed first
+      MissingEngine            3     424   no       an engine is not installed
+      MissingModel             3     424   no       a model's weights are not here
+    MediaError                 4     422   no       the file itself
+      OpenFailed               4     422   no       not there, empty, or not media
+      NoSuchStream             4     422   no       media, but without the stream that is needed
+      DecodeFailed             4     422   no       nothing could be decoded from a stream
+    EngineError                5     502   yes      a program or model in another process
+      EngineCrashed            5     502   yes      it died
+      EngineTimeout            5     502   yes      it did not answer in time
+      ProtocolError            5     502   yes      it answered nonsense
+    ResourceError              6     507   no       the machine
+      OutOfMemory              6     507   smaller  too little memory on a device
+      DiskFull                 6     507   no       too little room for what has to be written
+    JobError                   7     409   no       the job as a whole
+      PlanMismatch             7     409   no       parts of another plan are in the way
+      JobRunning               7     409   no       another process is working on it
+      ChunkFailed              7     409   no       some chunks failed, the others are done and kept
+
+`Cancelled` stands outside the tree: it is control flow and never logged as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal
+
+Retry = Literal["no", "yes", "smaller"]
+
+
+class CinemillError(Exception):
+    """Base of all errors a user may meet. The sentence says what was asked, what was found, what to do next."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    retry: ClassVar[Retry] = "no"
+
+    def __init__(self, sentence: str, **facts: Any) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.facts = facts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross process borders; the default would drop the facts.
+        return _rebuild, (type(self), self.sentence, self.facts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-safe description: class name, sentence and facts."""
+        facts = {k: v if isinstance(v, int | float | str | None) else str(v) for k, v in self.facts.items()}
+        return {"type": type(self).__name__, "message": self.sentence, **facts}
+
+
+def _rebuild(cls: type[CinemillError], sentence: str, facts: dict[str, Any]) -> CinemillError:
+    error = cls.__new__(cls)
+    CinemillError.__init__(error, sentence, **facts)
+    return error
+
+
+class RequestError(CinemillError, ValueError):
+    exit_code = 2
+    http_status = 422
+
+
+class InvalidParams(RequestError):
+    pass
+
+
+class UnknownName(RequestError):
+    """Composed from the kind of thing, the name that was asked for and the names there are."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}."
+        super().__init__(f"no {kind} is called {name!r}; {hint}", kind=kind, name=name)
+
+
+class UnsupportedMedia(RequestError):
+    pass
+
+
+class OutputRefused(RequestError):
+    pass
+
+
+class MissingResource(CinemillError, LookupError):
+    exit_code = 3
+    http_status = 424
+
+
+class MissingEngine(MissingResource):
+    pass
+
+
+class MissingModel(MissingResource):
+    pass
+
+
+class MediaError(CinemillError):
+    exit_code = 4
+    http_status = 422
+
+
+class OpenFailed(MediaError):
+    pass
+
+
+class NoSuchStream(MediaError):
+    pass
+
+
+class DecodeFailed(MediaError):
+    pass
+
+
+class EngineError(CinemillError):
+    exit_code = 5
+    http_status = 502
+    retry = "yes"
+
+
+class EngineCrashed(EngineError):
+    pass
+
+
+class EngineTimeout(EngineError):
+    pass
+
+
+class ProtocolError(EngineError):
+    pass
+
+
+class ResourceError(CinemillError):
+    exit_code = 6
+    http_status = 507
+
+
+class OutOfMemory(ResourceError):
+    retry = "smaller"
+
+
+class DiskFull(ResourceError):
+    pass
+
+
+class JobError(CinemillError):
+    exit_code = 7
+    http_status = 409
+
+
+class PlanMismatch(JobError):
+    pass
+
+
+class JobRunning(JobError):
+    pass
+
+
+class ChunkFailed(JobError):
+    pass
+
+
+class Cancelled(BaseException):
+    """The user asked to stop. Exit code 130; parts that are finished stay."""
+
+    exit_code = 130

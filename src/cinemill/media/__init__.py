@@ -1,0 +1,1 @@
+"""Files and devices <-> values on an exact clock. PyAV stops here."""

@@ -1,0 +1,309 @@
+"""Which encoder makes a codec here, chosen by encoding two pictures and not by being listed.
+
+NVENC is listed by every FFmpeg build and works on few machines; only a trial tells. Quality is one number, `crf`,
+whose scale is the encoder's own: lower is better, and the defaults are close to visually lossless.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import av
+from av.codec.context import Flags
+from pydantic import BaseModel, ConfigDict
+
+from cinemill.catalogue import Field, Params
+from cinemill.errors import UnsupportedMedia
+from cinemill.media import lavfi
+from cinemill.media.colour import Colour
+from cinemill.media.formats import as_frames, nearest
+from cinemill.media.types import FieldOrder, Frame, Hdr
+
+log = logging.getLogger(__name__)
+
+Codec = Literal["h264", "hevc", "av1", "vp9", "ffv1", "prores"]
+Speed = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
+SPEEDS: Final[tuple[Speed, ...]] = Speed.__args__
+
+
+class VideoOutput(Params):
+    """How the picture is encoded."""
+
+    codec: Codec = "h264"
+    """What the picture is stored as. ffv1 and prores are for archives and editing; ffv1 loses nothing."""
+    encoder: str = "auto"
+    """The encoder to use. auto tries hardware, then software, by encoding two pictures with each."""
+    speed: Speed = "medium"
+    """Slower is smaller at equal quality."""
+    crf: int | None = Field(None, ge=0, le=63)
+    """Quality; lower is better. Left out, the codec's own near-transparent value (h264 18, hevc 20, av1 24, vp9 24)."""
+    pix_fmt: str = "keep"
+    """How pixels are stored. keep takes the source's format or one that holds all of its values."""
+    threads: int = Field(0, ge=0, le=256)
+    """Threads of the encoder; part of the result. 0 takes the machine's cores at planning time."""
+
+
+class VideoSpec(BaseModel):
+    """Everything that decides the bits of an encoded picture; stored in the plan."""
+
+    model_config = ConfigDict(frozen=True)
+
+    encoder: str
+    codec: str
+    options: dict[str, str]
+    pix_fmt: str
+    width: int
+    height: int
+    sar: Fraction
+    time_base: Fraction
+    rate: Fraction
+    matrix: str
+    primaries: str
+    transfer: str
+    range: str
+    field_order: FieldOrder
+    threads: int
+    global_header: bool
+
+    @property
+    def colour(self) -> Colour:
+        return Colour(self.matrix, self.primaries, self.transfer, self.range)  # type: ignore[arg-type]
+
+
+Options = Callable[[VideoOutput, Hdr | None, str], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder by FFmpeg's name. `options` turns quality, speed and HDR metadata into its own words."""
+
+    name: str
+    codec: Codec
+    vendor: Literal["nvidia", "intel", "amd", "apple", "software"]
+    options: Options
+
+
+def _x264(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    private = "" if hdr is None else ":".join(_x26x_hdr(hdr, "mastering-display", "cll"))
+    options = {"preset": output.speed, "crf": str(_crf(output, 18))}
+    return options | ({"x264-params": private} if private else {})
+
+
+def _x265(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    private = ["log-level=error", *([] if hdr is None else _x26x_hdr(hdr, "master-display", "max-cll"))]
+    return {"preset": output.speed, "crf": str(_crf(output, 20)), "x265-params": ":".join(private)}
+
+
+def _x26x_hdr(hdr: Hdr, display: str, light: str) -> list[str]:
+    parts: list[str] = []
+    if hdr.display:
+        # Both count chromaticities in 1/50000 and luminances in 1/10000 cd/m², in the order G, B, R, white.
+        red, green, blue, white = [(round(x * 50_000), round(y * 50_000)) for x, y in hdr.display]
+        points = zip("GBR", (green, blue, red))
+        levels = (round(hdr.max_luminance * 10_000), round(hdr.min_luminance * 10_000))
+        text = "".join(f"{name}({x},{y})" for name, (x, y) in points)
+        parts.append(f"{display}={text}WP({white[0]},{white[1]})L({levels[0]},{levels[1]})")
+    if hdr.max_cll is not None:
+        parts.append(f"{light}={hdr.max_cll},{hdr.max_fall or 0}")
+    return parts
+
+
+def _svtav1(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    preset = 12 - SPEEDS.index(output.speed)
+    private: list[str] = []
+    if hdr and hdr.display:
+        red, green, blue, white = [f"({float(x):.4f},{float(y):.4f})" for x, y in hdr.display]
+        levels = f"({float(hdr.max_luminance):.4f},{float(hdr.min_luminance):.4f})"
+        private.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L{levels}")
+    if hdr and hdr.max_cll is not None:
+        private.append(f"content-light={hdr.max_cll},{hdr.max_fall or 0}")
+    options = {"preset": str(preset), "crf": str(_crf(output, 24))}
+    return options | ({"svtav1-params": ":".join(private)} if private else {})
+
+
+def _vp9(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    effort = max(0, 6 - SPEEDS.index(output.speed))
+    return {"crf": str(_crf(output, 24)), "cpu-used": str(effort), "deadline": "good", "row-mt": "1"}
+
+
+def _ffv1(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    # Version 3, intra only, a checksum per slice: what archives ask for (RFC 9043).
+    return {"level": "3", "slices": "16", "slicecrc": "1", "g": "1"}
+
+
+def _prores(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    return {"profile": "4444" if "444" in pix_fmt else "hq", "vendor": "apl0"}
+
+
+def _nvenc(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    preset = 1 + SPEEDS.index(output.speed) * 6 // (len(SPEEDS) - 1)
+    return {"preset": f"p{preset}", "rc": "vbr", "cq": str(_crf(output, 20)), "b": "0"}
+
+
+def _qsv(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    return {
+        "preset": "veryfast" if output.speed.endswith("fast") else output.speed,
+        "global_quality": str(_crf(output, 20)),
+    }
+
+
+def _amf(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    quality = str(_crf(output, 20))
+    return {"rc": "cqp", "qp_i": quality, "qp_p": quality, "quality": "quality"}
+
+
+def _videotoolbox(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
+    return {"q": str(max(1, 100 - 2 * _crf(output, 18)))}
+
+
+def _crf(output: VideoOutput, otherwise: int) -> int:
+    return otherwise if output.crf is None else output.crf
+
+
+ENCODERS: Final = (
+    *(Encoder(f"{codec}_nvenc", codec, "nvidia", _nvenc) for codec in ("h264", "hevc", "av1")),
+    *(Encoder(f"{codec}_qsv", codec, "intel", _qsv) for codec in ("h264", "hevc", "av1", "vp9")),
+    *(Encoder(f"{codec}_amf", codec, "amd", _amf) for codec in ("h264", "hevc", "av1")),
+    *(
+        Encoder(f"{codec}_videotoolbox", codec, "apple", _videotoolbox)
+        for codec in ("h264", "hevc", "prores")
+    ),
+    Encoder("libx264", "h264", "software", _x264),
+    Encoder("libx265", "hevc", "software", _x265),
+    Encoder("libsvtav1", "av1", "software", _svtav1),
+    Encoder("libvpx-vp9", "vp9", "software", _vp9),
+    Encoder("ffv1", "ffv1", "software", _ffv1),
+    Encoder("prores_ks", "prores", "software", _prores),
+)
+
+# Codecs whose bitstream can say how bright the mastering display was.
+_CARRIES_HDR: Final = {"h264", "hevc", "av1"}
+
+
+def spec_for(
+    output: VideoOutput, picture: Frame, rate: Fraction, hdr: Hdr | None, global_header: bool, cores: int
+) -> tuple[VideoSpec, list[str]]:
+    """The encoding of pictures like `picture`, and notes for the user. Raises UnsupportedMedia if none works.
+
+    `rate` is the expected frame rate (a hint for rate control), `cores` what automatic threads are taken from.
+    """
+    notes: list[str] = []
+    refusals: list[str] = []
+    threads = output.threads or _automatic_threads(cores)
+    for encoder in _candidates(output):
+        pix_fmt = storable(encoder.name, picture.format) if output.pix_fmt == "keep" else output.pix_fmt
+        if pix_fmt is None:
+            refusals.append(f"{encoder.name} cannot store {picture.format}")
+            continue
+        stored = next(lavfi.converted([picture], pix_fmt))
+        options = encoder.options(output, hdr, pix_fmt)
+        spec = VideoSpec(
+            encoder=encoder.name,
+            codec=encoder.codec,
+            options=options,
+            pix_fmt=pix_fmt,
+            width=picture.width,
+            height=picture.height,
+            sar=picture.sar,
+            time_base=picture.time_base,
+            rate=rate,
+            matrix=stored.colour.matrix,
+            primaries=stored.colour.primaries,
+            transfer=stored.colour.transfer,
+            range=stored.colour.range,
+            field_order=picture.field_order,
+            threads=threads,
+            global_header=global_header,
+        )
+        refusal = trial(spec)
+        if refusal is None:
+            if hdr and encoder.codec not in _CARRIES_HDR:
+                notes.append(
+                    f"{encoder.codec} has no place for mastering-display and light-level data; they are lost."
+                )
+            return spec, notes
+        log.info("%s is not used: %s", encoder.name, refusal)
+        refusals.append(f"{encoder.name}: {refusal}")
+    raise UnsupportedMedia(
+        f"{output.codec} cannot store {picture.width}x{picture.height} {picture.format} here: "
+        f"{'; '.join(refusals)}. Choose another --codec, or name a --pix-fmt to accept the loss."
+    )
+
+
+def _candidates(output: VideoOutput) -> list[Encoder]:
+    if output.encoder == "auto":
+        return [encoder for encoder in ENCODERS if encoder.codec == output.codec]
+    named = next((encoder for encoder in ENCODERS if encoder.name == output.encoder), None)
+    if named is None or named.codec != output.codec:
+        fitting = ", ".join(encoder.name for encoder in ENCODERS if encoder.codec == output.codec)
+        raise UnsupportedMedia(f"{output.encoder!r} does not make {output.codec}; these do: {fitting}.")
+    return [named]
+
+
+def _automatic_threads(cores: int) -> int:
+    # x264's own rule; more than 16 costs quality in rate control and gains little.
+    return max(1, min(16, cores * 3 // 2))
+
+
+def storable(encoder: str, format: str) -> str | None:
+    """A pixel format of `encoder` that holds every value of `format`, the same one if possible; None if none does."""
+    try:
+        offered = as_frames(f.name for f in av.Codec(encoder, "w").video_formats or [])
+    except ValueError:
+        return None
+    return nearest(format, offered)
+
+
+@lru_cache(maxsize=64)
+def _trial(spec_json: str) -> str | None:
+    spec = VideoSpec.model_validate_json(spec_json)
+    try:
+        context = open_encoder(spec)
+        for pts in range(2):
+            native = av.VideoFrame(spec.width, spec.height, spec.pix_fmt)
+            for plane in native.planes:
+                plane.update(bytes(plane.buffer_size))
+            native.pts, native.time_base = pts, spec.time_base
+            context.encode(native)
+        if not context.encode(None) and spec.encoder.startswith("lib"):
+            return "it gave no picture back"
+    except (av.FFmpegError, ValueError, OSError) as error:
+        said = getattr(error, "log", None)
+        return str(said[2]).strip() if said else str(error)
+    return None
+
+
+def trial(spec: VideoSpec) -> str | None:
+    """Encode two black pictures. None when that works, else why not."""
+    return _trial(spec.model_dump_json())
+
+
+def open_encoder(spec: VideoSpec) -> Any:
+    """A VideoCodecContext set up for `spec`, not yet opened."""
+    context = av.CodecContext.create(spec.encoder, "w")
+    configure(context, spec)
+    return context
+
+
+def configure(context: Any, spec: VideoSpec) -> None:
+    """Put `spec` into an encoder's context, be it free-standing or a stream's. The only place that does."""
+    context.width, context.height, context.pix_fmt = spec.width, spec.height, spec.pix_fmt
+    context.time_base, context.framerate = spec.time_base, spec.rate
+    context.sample_aspect_ratio = spec.sar
+    context.colorspace, context.color_primaries, context.color_trc, context.color_range = spec.colour.codes()
+    context.thread_count = spec.threads
+    context.options = dict(spec.options)
+    flags = int(Flags.frame_duration)
+    if spec.global_header:
+        flags |= Flags.global_header
+    if spec.field_order != "progressive":
+        flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.field_order = 2 if spec.field_order == "tff" else 3
+    context.flags |= flags

@@ -1,0 +1,111 @@
+"""What becomes of every other stream of the source in the output's container: copied, converted, or left, with why.
+
+Decided before anything is written, by a trial header in memory: containers' tables promise more than muxers keep.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import av
+
+from cinemill.errors import OutputRefused
+from cinemill.media.read import opened
+from cinemill.media.types import MediaInfo, Track
+
+# Containers that keep exact time, by suffix, with FFmpeg's name.
+CONTAINERS: Final = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".nut": "nut",
+}
+_SOUND: Final = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus", "nut": "flac"}
+_LOSSLESS_SOUND: Final = {"mp4": "flac", "mov": "alac", "matroska": "flac", "webm": "libopus", "nut": "flac"}
+_TEXT: Final = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+_TEXT_SUBTITLES: Final = {"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "srt"}
+_STYLED: Final = {"ass", "ssa"}
+
+How = Literal["copy", "convert", "attach", "leave"]
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """The fate of one track. `codec` is the encoder of a converted one; `reason` is for people."""
+
+    track: Track
+    how: How
+    codec: str | None = None
+    reason: str = ""
+
+    def describe(self) -> str:
+        if self.how == "convert":
+            return f"{self.track.describe()} becomes {self.codec}: {self.reason}"
+        return f"{self.track.describe()} is left out: {self.reason}"
+
+
+def container_of(output: Path) -> str:
+    """FFmpeg's format name for an output's suffix. Raises OutputRefused for an unknown one."""
+    name = CONTAINERS.get(output.suffix.lower())
+    if name is None:
+        raise OutputRefused(
+            f"{output} has suffix {output.suffix or '(none)'}; video goes into {', '.join(CONTAINERS)}."
+        )
+    return name
+
+
+def carries(info: MediaInfo, format: str) -> list[Carry]:
+    """What happens to each track of `info` but its picture in a container of `format`, in file order."""
+    with opened(info.path) as container:
+        return [
+            _fate(container.streams[track.index], track, info, format)
+            for track in info.tracks
+            if info.video is None or track.index != info.video.index
+        ]
+
+
+def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
+    if track.kind == "attachment":
+        if format == "matroska":
+            return Carry(track, "attach")
+        return Carry(track, "leave", reason=f"{format} cannot hold attachments ({track.title or 'unnamed'})")
+    if track.kind == "data":
+        return _fate_of_data(stream, track, info, format)
+    if _header_accepts(format, stream):
+        return Carry(track, "copy")
+    if track.kind == "audio":
+        return Carry(
+            track, "convert", _sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}"
+        )
+    if track.kind == "subtitle" and track.codec in _TEXT_SUBTITLES and format in _TEXT:
+        loss = "; its styles are lost" if track.codec in _STYLED else ""
+        return Carry(track, "convert", _TEXT[format], f"{format} cannot hold {track.codec}{loss}")
+    return Carry(track, "leave", reason=f"{format} cannot hold {track.codec} {track.kind}")
+
+
+def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
+    if info.chapters and "bin_data" in (track.codec, stream.name or ""):
+        return Carry(track, "leave", reason="it is the chapter list, which is carried as chapters")
+    if _header_accepts(format, stream):
+        return Carry(track, "copy")
+    return Carry(track, "leave", reason=f"{format} cannot hold this kind of data")
+
+
+def _sound_encoder(codec: str, format: str) -> str:
+    lossless = codec.startswith("pcm_") or codec in ("flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape")
+    return (_LOSSLESS_SOUND if lossless else _SOUND)[format]
+
+
+def _header_accepts(format: str, stream: Any) -> bool:
+    try:
+        with av.open(io.BytesIO(), "w", format=format) as trial:
+            trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True

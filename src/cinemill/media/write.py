@@ -1,0 +1,311 @@
+"""Values -> files: `encode` makes a part, `assemble` joins parts with every other track of their source.
+
+The only code that encodes and muxes. A file appears under its name only when it is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+from av.container import OutputContainer
+
+from cinemill.errors import DiskFull, MediaError, OutputRefused
+from cinemill.media import lavfi, parts
+from cinemill.media.encoders import VideoSpec, configure, open_encoder
+from cinemill.media.native import to_native
+from cinemill.media.read import Damage, audio_natives, opened
+from cinemill.media.tracks import Carry
+from cinemill.media.types import AudioTrack, Frame, MediaInfo, Track, VideoTrack
+
+# Tags that describe the file they came from and would be wrong in another.
+_STALE_TAGS: Final = {
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "encoder",
+    "ENCODER",
+    "rotate",
+    "BPS",
+    "NUMBER_OF_FRAMES",
+    "NUMBER_OF_BYTES",
+    "DURATION",
+}
+# Bytes per channel and second would be wasted below this and heard above it (AAC and Opus, stereo).
+_SOUND_BIT_RATE: Final = 96_000
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Turn errors of writing `path` into ours: a full disk, a folder that may not be written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DiskFull(
+                f"no room left for {path.name} on the disk of {path.parent}; what is finished is kept. "
+                "Make room and run the same command again.",
+                path=path,
+            ) from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise OutputRefused(f"{path.parent} may not be written to.") from None
+        raise MediaError(f"{path} cannot be written: {error}") from None
+
+
+def durable(path: Path, target: Path) -> None:
+    """Make `path` survive a power cut and give it its final name, replacing what has it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    path.replace(target)
+    if os.name == "posix":
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def encode(
+    frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage
+) -> Generator[int, None, None]:
+    """Encode `frames` into the part `path`, giving back the number of pictures done as it goes.
+
+    Closing the generator early leaves an incomplete file. Raises DiskFull.
+    """
+    context = open_encoder(spec)
+    done = 0
+    with said_plainly(path):
+        writer = parts.PartWriter(path)
+        try:
+            for frame in _fitting(frames, spec):
+                for packet in context.encode(to_native(frame)):
+                    writer.add(_coded(packet, spec))
+                done += 1
+                yield done
+            for packet in context.encode(None) if done else []:
+                writer.add(_coded(packet, spec))
+            writer.close({"pictures": done, "corrupt": damage.corrupt, "repaired": damage.repaired})
+        finally:
+            writer.abandon()
+
+
+def _fitting(frames: Iterable[Frame], spec: VideoSpec) -> Iterator[Frame]:
+    """Frames in the encoder's size and format; libav rescales whatever differs in the middle of a stream."""
+    stream = lavfi.converted(frames, spec.pix_fmt)
+    if spec.field_order != "progressive":
+        # Encoders read the field order off each picture, and only this filter can set it.
+        yield from lavfi.run(stream, f"setfield={spec.field_order}", spec.field_order)
+    else:
+        yield from stream
+
+
+def _coded(packet: Any, spec: VideoSpec) -> parts.Coded:
+    packet.time_base = spec.time_base
+    pts = packet.pts
+    dts = pts if packet.dts is None else packet.dts
+    return parts.Coded(pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
+
+
+def assemble(
+    pieces: Sequence[Path],
+    spec: VideoSpec | None,
+    info: MediaInfo,
+    carried: Sequence[Carry],
+    output: Path,
+    format: str,
+) -> Generator[float, None, None]:
+    """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
+
+    Gives back seconds of programme written as it goes. `spec` None leaves the picture out. Raises DiskFull, and
+    JobError when a piece turns out to be damaged.
+    """
+    options = {"movflags": "+faststart+use_metadata_tags"} if format in ("mp4", "mov") else {}
+    options["avoid_negative_ts"] = "disabled"  # pts are kept, not shifted
+    with said_plainly(output), opened(info.path) as source:
+        out = av.open(f"file:{output}", "w", format=format, container_options=options)
+        try:
+            streams: dict[int, Any] = {}
+            plan = {carry.track.index: carry for carry in carried}
+            for track in info.tracks:
+                if info.video is not None and track.index == info.video.index:
+                    if spec:
+                        streams[track.index] = _add_picture(out, spec, source.streams[track.index], track)
+                elif (carry := plan.get(track.index)) is not None:
+                    stream = _add_other(out, carry, source.streams[track.index])
+                    if stream is not None:
+                        streams[track.index] = stream
+            _tag(out, info, source)
+            out.start_encoding()
+            flows = [_pictures(pieces, spec, streams[info.video.index])] if spec and info.video else []
+            flows += _flows(info, plan, streams)
+            yield from _interleave(out, flows)
+        finally:
+            out.close()
+
+
+def _add_picture(out: OutputContainer, spec: VideoSpec, source: Any, track: Track) -> Any:
+    stream: Any = out.add_stream(spec.encoder, rate=spec.rate)
+    configure(stream.codec_context, spec)
+    stream.time_base = spec.time_base
+    return _described(stream, source, track)
+
+
+def _add_other(out: OutputContainer, carry: Carry, source: Any) -> Any | None:
+    if carry.how == "leave":
+        return None
+    if carry.how == "attach":
+        name = source.name or carry.track.title or f"attachment-{carry.track.index}"
+        stream: Any = out.add_attachment(
+            name, source.mimetype or "application/octet-stream", bytes(source.data)
+        )
+        return None if stream is None else _described(stream, source, carry.track, attachment=name)
+    if carry.how == "copy":
+        stream = out.add_stream_from_template(source, opaque=True)
+        return _described(stream, source, carry.track)
+    assert carry.codec
+    if isinstance(carry.track, AudioTrack):
+        stream = _add_sound(out, carry.codec, carry.track)
+    else:
+        stream = out.add_stream(carry.codec)
+        stream.codec_context.subtitle_header = source.codec_context.subtitle_header or _ASS_HEADER
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+    return _described(stream, source, carry.track)
+
+
+def _add_sound(out: OutputContainer, codec: str, track: AudioTrack) -> Any:
+    rate = 48_000 if codec == "libopus" else track.sample_rate
+    stream: Any = out.add_stream(codec, rate=rate)
+    stream.codec_context.layout = track.layout or ("mono" if track.channels == 1 else "stereo")
+    stream.codec_context.time_base = stream.time_base = Fraction(1, rate)
+    if codec in ("aac", "libopus"):
+        stream.codec_context.bit_rate = _SOUND_BIT_RATE * max(1, track.channels)
+    return stream
+
+
+def _described(stream: Any, source: Any, track: Track, attachment: str | None = None) -> Any:
+    tags = {key: value for key, value in source.metadata.items() if not _is_stale(key, track)}
+    if attachment:
+        tags |= {"filename": attachment}
+    stream.metadata.update(tags)
+    stream.disposition = source.disposition
+    return stream
+
+
+def _is_stale(key: str, track: Track) -> bool:
+    counts = key.startswith("_STATISTICS") or key.split("-")[0] in _STALE_TAGS
+    return counts and (isinstance(track, VideoTrack) or key in ("encoder", "ENCODER", "rotate"))
+
+
+def _tag(out: OutputContainer, info: MediaInfo, source: Any) -> None:
+    out.metadata.update({key: value for key, value in info.metadata.items() if key not in _STALE_TAGS})
+    if info.chapters:
+        out.set_chapters(source.chapters())
+
+
+# A flow is one stream's packets in time order: (seconds of its dts, packet).
+Flow = Iterator[tuple[float, Any]]
+
+
+def _pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any) -> Flow:
+    assert spec
+    last: int | None = None
+    for piece in pieces:
+        for coded in parts.packets(piece):
+            # Every part starts with an encoder's lead-in of its own; where the leads overlap the dts must still rise.
+            dts = coded.dts if last is None else max(coded.dts, last + 1)
+            last = dts
+            packet = av.Packet(coded.data)
+            packet.stream, packet.time_base = stream, spec.time_base
+            packet.pts, packet.dts, packet.duration = coded.pts, dts, coded.duration
+            packet.is_keyframe = coded.keyframe
+            yield float(dts * spec.time_base), packet
+
+
+def _flows(info: MediaInfo, plan: dict[int, Carry], streams: dict[int, Any]) -> list[Flow]:
+    copied = {i: s for i, s in streams.items() if i in plan and plan[i].how == "copy"}
+    flows = [_copied(info, copied)] if copied else []
+    for index, carry in plan.items():
+        if carry.how == "convert" and isinstance(carry.track, AudioTrack):
+            flows.append(_sound(info, carry.track, streams[index]))
+        elif carry.how == "convert":
+            flows.append(_text(info, carry.track, streams[index]))
+    return flows
+
+
+def _copied(info: MediaInfo, streams: dict[int, Any]) -> Flow:
+    """Packets of the copied tracks as the file interleaves them; a read error ends them."""
+    last: dict[int, int] = {}
+    with opened(info.path) as container:
+        try:
+            for packet in container.demux([container.streams[i] for i in streams]):
+                if not packet.size or packet.dts is None or packet.pts is None:
+                    continue
+                if packet.pts < 0 and packet.pts + (packet.duration or 0) <= 0:
+                    continue  # decoder lead-in that is never presented; not every container has negative time
+                index = packet.stream.index
+                packet.dts = max(packet.dts, last.get(index, packet.dts - 1) + 1)
+                packet.pts = max(packet.pts, packet.dts)
+                last[index] = packet.dts
+                time = float(packet.dts * packet.time_base)
+                packet.stream = streams[index]
+                yield time, packet
+        except (av.FFmpegError, OSError):
+            return
+
+
+def _sound(info: MediaInfo, track: AudioTrack, stream: Any) -> Flow:
+    context = stream.codec_context
+    resampler = av.AudioResampler(
+        context.format, context.layout, context.sample_rate, context.frame_size or None
+    )
+    for native in [*audio_natives(info, track), None]:
+        for ready in resampler.resample(native):
+            for packet in stream.encode(ready):
+                yield float((packet.dts or 0) * packet.time_base), packet
+    for packet in stream.encode(None):
+        yield float((packet.dts or 0) * packet.time_base), packet
+
+
+# What FFmpeg's text encoders want to see before the first cue; the styles are the player's.
+_ASS_HEADER: Final = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
+StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+def _text(info: MediaInfo, track: Track, stream: Any) -> Flow:
+    with opened(info.path) as container:
+        source: Any = container.streams[track.index]
+        for packet in container.demux(source):
+            cue = source.codec_context.decode2(packet) if packet.size else None
+            if cue is None or packet.pts is None:
+                continue
+            coded = stream.codec_context.encode_subtitle(cue)
+            coded.stream, coded.time_base = stream, packet.time_base
+            coded.pts = coded.dts = packet.pts
+            coded.duration = packet.duration
+            yield float(packet.pts * packet.time_base), coded
+
+
+def _interleave(out: OutputContainer, flows: Sequence[Flow]) -> Generator[float, None, None]:
+    """Mux by time, so that the muxer holds little; gives back about every second of programme."""
+    said = 0.0
+    for time, packet in heapq.merge(*flows, key=lambda item: item[0]):
+        out.mux(packet)
+        if time >= said + 1:
+            said = time
+            yield time

@@ -1,0 +1,59 @@
+"""Where things are kept and how many cores to use: environment (`CINEMILL_*`), then TOML, then defaults.
+
+The TOML file is `$XDG_CONFIG_HOME/cinemill/settings.toml`; `CINEMILL_CONFIG` names another.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "cinemill"
+
+
+class Settings(BaseSettings):
+    """Settings of this user on this machine. Each may be set as `CINEMILL_NAME` or in settings.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CINEMILL_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    state_dir: Path = _xdg("XDG_STATE_HOME", ".local/state")
+    """Where the list of unfinished jobs is kept."""
+    data_dir: Path = _xdg("XDG_DATA_HOME", ".local/share")
+    """Where engines, models and user presets are installed."""
+    threads: int = 0
+    """Cores to use at most. 0 takes all that this process may use."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path:
+    """The settings file that is read, whether or not it exists."""
+    named = os.environ.get("CINEMILL_CONFIG")
+    return Path(named) if named else _xdg("XDG_CONFIG_HOME", ".config") / "settings.toml"
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings, read once per process."""
+    return Settings()
