@@ -27,9 +27,7 @@ from cinemill.media.types import FieldOrder, Frame, Hdr
 log = logging.getLogger(__name__)
 
 Codec = Literal["h264", "hevc", "av1", "vp9", "ffv1", "prores"]
-Speed = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-]
+Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 SPEEDS: Final[tuple[Speed, ...]] = Speed.__args__
 
 
@@ -171,10 +169,7 @@ ENCODERS: Final = (
     *(Encoder(f"{codec}_nvenc", codec, "nvidia", _nvenc) for codec in ("h264", "hevc", "av1")),
     *(Encoder(f"{codec}_qsv", codec, "intel", _qsv) for codec in ("h264", "hevc", "av1", "vp9")),
     *(Encoder(f"{codec}_amf", codec, "amd", _amf) for codec in ("h264", "hevc", "av1")),
-    *(
-        Encoder(f"{codec}_videotoolbox", codec, "apple", _videotoolbox)
-        for codec in ("h264", "hevc", "prores")
-    ),
+    *(Encoder(f"{codec}_videotoolbox", codec, "apple", _videotoolbox) for codec in ("h264", "hevc", "prores")),
     Encoder("libx264", "h264", "software", _x264),
     Encoder("libx265", "hevc", "software", _x265),
     Encoder("libsvtav1", "av1", "software", _svtav1),
@@ -225,9 +220,7 @@ def spec_for(
         refusal = trial(spec)
         if refusal is None:
             if hdr and encoder.codec not in _CARRIES_HDR:
-                notes.append(
-                    f"{encoder.codec} has no place for mastering-display and light-level data; they are lost."
-                )
+                notes.append(f"{encoder.codec} has no place for mastering-display and light-level data; they are lost.")
             return spec, notes
         log.info("%s is not used: %s", encoder.name, refusal)
         refusals.append(f"{encoder.name}: {refusal}")

@@ -71,9 +71,7 @@ def nearest(source: str, offered: tuple[str, ...]) -> str | None:
     if kin:
         return min(kin, key=lambda name: _waste(source, name))
     plan = _known(source)
-    others = [
-        name for name in offered if (other := layout(name)) and _is_full(other) and other.bits >= plan.bits
-    ]
+    others = [name for name in offered if (other := layout(name)) and _is_full(other) and other.bits >= plan.bits]
     strangers = [name for name in others if _known(name).family != plan.family and plan.family != "grey"]
     return min(strangers, key=lambda name: _known(name).bits, default=None)
 
@@ -100,9 +98,7 @@ def _holds(source: str, name: str) -> bool:
         return False
     if have.family == "rgb":
         return sum(n for _, _, n in plan.planes) >= sum(n for _, _, n in have.planes)
-    return len(plan.planes) >= len(have.planes) and all(
-        p[:2] <= s[:2] for p, s in zip(plan.planes, have.planes)
-    )
+    return len(plan.planes) >= len(have.planes) and all(p[:2] <= s[:2] for p, s in zip(plan.planes, have.planes))
 
 
 def _waste(source: str, name: str) -> tuple[int, int, int]:

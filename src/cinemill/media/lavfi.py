@@ -37,9 +37,7 @@ def run(frames: Iterable[Frame], graph: str, field_order: FieldOrder | None = No
     in_process = linear(graph)
     order = field_order or first.field_order
     stream = chain([first], stream)
-    yield from (
-        _inside(stream, first, in_process, order) if in_process else _piped(stream, first, graph, order)
-    )
+    yield from (_inside(stream, first, in_process, order) if in_process else _piped(stream, first, graph, order))
 
 
 def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:

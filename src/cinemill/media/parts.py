@@ -86,7 +86,7 @@ def notes(path: Path) -> dict[str, Any]:
 
 def packets(path: Path) -> Iterator[Coded]:
     """The packets of a part. Raises JobError at the end when the file is damaged."""
-    for kind, payload in _records(path):
+    for _, payload in _records(path):
         if isinstance(payload, Coded):
             yield payload
 

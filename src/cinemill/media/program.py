@@ -79,7 +79,8 @@ def output_of(arguments: Sequence[str]) -> str:
     """Run ffmpeg to its end and return what it printed on stdout."""
     with running(arguments) as child:
         stdin, stdout = child.process.stdin, child.process.stdout
-        assert stdin and stdout
+        assert stdin is not None
+        assert stdout is not None
         stdin.close()
         text = stdout.read().decode("utf-8", "replace")
         child.finish()

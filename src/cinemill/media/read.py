@@ -85,9 +85,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     if path.is_file() and path.stat().st_size == 0:
         raise OpenFailed(f"{path} is empty (0 bytes).")
     try:
-        container = av.open(
-            f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file,pipe"}
-        )
+        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file,pipe"})
     except PermissionError:
         raise OpenFailed(f"{path} may not be read by this user.") from None
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -102,9 +100,7 @@ def _why_not(path: Path, error: Exception) -> str:
     log = getattr(error, "log", None)
     said = str(log[2]).strip() if log else str(error)
     if "moov atom not found" in said:
-        return (
-            f"{path} has no index (moov): the recording was cut off before it was finished. Repair it first."
-        )
+        return f"{path} has no index (moov): the recording was cut off before it was finished. Repair it first."
     return f"{path} is not media that FFmpeg can read: {getattr(error, 'strerror', None) or said}."
 
 
@@ -126,9 +122,7 @@ def probe(path: Path) -> MediaInfo:
         if stream is None:
             return info
         video = _video_track(container, stream)
-    return replace(
-        info, video=video, tracks=tuple(video if t.index == video.index else t for t in info.tracks)
-    )
+    return replace(info, video=video, tracks=tuple(video if t.index == video.index else t for t in info.tracks))
 
 
 def picture_of(info: MediaInfo) -> VideoTrack:
@@ -154,9 +148,7 @@ def _track(stream: Any) -> Track:
     }
     if stream.type == "audio" and context:
         layout_name = context.layout.name if context.layout else ""
-        return AudioTrack(
-            **common, sample_rate=context.sample_rate, channels=context.channels, layout=layout_name
-        )
+        return AudioTrack(**common, sample_rate=context.sample_rate, channels=context.channels, layout=layout_name)
     if stream.type == "attachment":
         common["title"] = stream.metadata.get("filename") or common["title"]
     return Track(**common)
@@ -200,9 +192,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
         size = (native.width, native.height)
         turn, rotation = _upright(native), native.rotation
         hdr = _hdr(native)
-        colour = Colour.of_codes(
-            native.colorspace, native.color_primaries, native.color_trc, native.color_range
-        )
+        colour = Colour.of_codes(native.colorspace, native.color_primaries, native.color_trc, native.color_range)
     if "transpose" in turn:
         size, sar = size[::-1], 1 / sar
     rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)

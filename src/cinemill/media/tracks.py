@@ -79,9 +79,7 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
     if _header_accepts(format, stream):
         return Carry(track, "copy")
     if track.kind == "audio":
-        return Carry(
-            track, "convert", _sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}"
-        )
+        return Carry(track, "convert", _sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}")
     if track.kind == "subtitle" and track.codec in _TEXT_SUBTITLES and format in _TEXT:
         loss = "; its styles are lost" if track.codec in _STYLED else ""
         return Carry(track, "convert", _TEXT[format], f"{format} cannot hold {track.codec}{loss}")

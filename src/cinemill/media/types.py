@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from cinemill.media.colour import Colour
 from cinemill.media.formats import Layout, layout
 
+_SQUARE = Fraction(1)
+_UNTAGGED = Colour()
+
 Plane = NDArray[Any]
 """uint8, or uint16 (native byte order) for more than 8 bits; read-only inside a Frame."""
 
@@ -38,8 +41,8 @@ class Frame:
     pts: int
     time_base: Fraction
     duration: int = 0
-    colour: Colour = Colour()
-    sar: Fraction = Fraction(1)
+    colour: Colour = _UNTAGGED
+    sar: Fraction = _SQUARE
     field_order: FieldOrder = "progressive"
 
     def __post_init__(self) -> None:
@@ -49,9 +52,7 @@ class Frame:
         shapes = tuple(plane.shape for plane in self.planes)
         wanted = plan.shapes(self.width, self.height)
         if shapes != wanted:
-            raise ValueError(
-                f"{self.format} of {self.width}x{self.height} needs planes {wanted}, got {shapes}"
-            )
+            raise ValueError(f"{self.format} of {self.width}x{self.height} needs planes {wanted}, got {shapes}")
         for plane in self.planes:
             if plane.dtype != plan.dtype:
                 raise ValueError(f"{self.format} needs {plan.dtype} planes, got {plane.dtype}")
@@ -150,8 +151,8 @@ class VideoTrack(Track):
     frame_rate: Fraction = Fraction(25)
     frames_from_header: int | None = None
     start_pts: int = 0
-    sar: Fraction = Fraction(1)
-    colour: Colour = Colour()
+    sar: Fraction = _SQUARE
+    colour: Colour = _UNTAGGED
     field_order: FieldOrder = "progressive"
     rotation: int = 0
     hdr: Hdr | None = None

@@ -72,9 +72,7 @@ def durable(path: Path, target: Path) -> None:
             os.close(folder)
 
 
-def encode(
-    frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage
-) -> Generator[int, None, None]:
+def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage) -> Generator[int, None, None]:
     """Encode `frames` into the part `path`, giving back the number of pictures done as it goes.
 
     Closing the generator early leaves an incomplete file. Raises DiskFull.
@@ -162,9 +160,7 @@ def _add_other(out: OutputContainer, carry: Carry, source: Any) -> Any | None:
         return None
     if carry.how == "attach":
         name = source.name or carry.track.title or f"attachment-{carry.track.index}"
-        stream: Any = out.add_attachment(
-            name, source.mimetype or "application/octet-stream", bytes(source.data)
-        )
+        stream: Any = out.add_attachment(name, source.mimetype or "application/octet-stream", bytes(source.data))
         return None if stream is None else _described(stream, source, carry.track, attachment=name)
     if carry.how == "copy":
         stream = out.add_stream_from_template(source, opaque=True)
@@ -262,9 +258,7 @@ def _copied(info: MediaInfo, streams: dict[int, Any]) -> Flow:
 
 def _sound(info: MediaInfo, track: AudioTrack, stream: Any) -> Flow:
     context = stream.codec_context
-    resampler = av.AudioResampler(
-        context.format, context.layout, context.sample_rate, context.frame_size or None
-    )
+    resampler = av.AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
     for native in [*audio_natives(info, track), None]:
         for ready in resampler.resample(native):
             for packet in stream.encode(ready):

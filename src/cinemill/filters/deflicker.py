@@ -1,0 +1,33 @@
+"""Even out the brightness of old film and of time lapses: each frame is scaled to the mean of the frames ahead.
+
+Source: FFmpeg's deflicker. Its window looks forward only.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cinemill.catalogue import Field, Params
+from cinemill.filters import GREY, YUV8, Halo, lavfi_filter
+
+
+class Deflicker(Params):
+    window: int = Field(5, ge=2, le=129, unit="frames")
+    """How many frames the mean is taken over. Longer follows slow changes less."""
+    mean: Literal["arithmetic", "median", "harmonic", "geometric", "quadratic"] = "arithmetic"
+    """Which mean. median ignores single flashes."""
+
+
+def _halo(p: Deflicker) -> Halo:
+    return (0, p.window)
+
+
+_MEANS = {"arithmetic": "am", "median": "median", "harmonic": "hm", "geometric": "gm", "quadratic": "qm"}
+
+
+@lavfi_filter(
+    "deflicker", halo=_halo, accepts=YUV8[:3] + tuple(f"yuv{c}p10le" for c in ("420", "422", "444")) + GREY[:1]
+)
+def deflicker(p: Deflicker) -> str:
+    """Even out brightness that changes from frame to frame."""
+    return f"deflicker=size={p.window}:mode={_MEANS[p.mean]}"

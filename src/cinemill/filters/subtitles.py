@@ -1,0 +1,38 @@
+"""Subtitles drawn into the picture by libass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cinemill.catalogue import Field, Params, SubtitleFile
+from cinemill.errors import InvalidParams
+from cinemill.filters import lavfi_filter
+
+if TYPE_CHECKING:
+    from cinemill.media.types import VideoTrack
+
+
+class Subtitles(Params):
+    file: SubtitleFile
+    """SRT, VTT, ASS or SSA file, or a video file that holds subtitles."""
+    track: int = Field(0, ge=0)
+    """Which subtitle track of the file, counted from 0."""
+    font: str | None = None
+    """Font family, instead of the one the styles name."""
+    size: int | None = Field(None, ge=4, le=400, unit="px")
+    """Height of the letters in a picture 288 lines high, instead of the styles'."""
+
+
+def _check(p: Subtitles, video: VideoTrack) -> None:
+    if not p.file.is_file():
+        raise InvalidParams(f"subtitles: {p.file} is not there.")
+
+
+@lavfi_filter("subtitles", accepts=None, check=_check)
+def subtitles(p: Subtitles) -> str:
+    """Burn subtitles in, at their own times."""
+    from cinemill.media.lavfi import escape
+
+    style = ",".join(filter(None, [p.font and f"FontName={p.font}", p.size and f"FontSize={p.size}"]))
+    graph = f"subtitles=filename={escape(str(p.file.resolve()))}:si={p.track}"
+    return f"{graph}:force_style={escape(style)}" if style else graph

@@ -1,0 +1,1 @@
+"""Examples -> weights; today: moving pictures without photographs, and the damage of tape."""
