@@ -41,8 +41,8 @@ class Params(BaseModel):
 
 def Field(default: Any = ..., *, unit: str | None = None, file: FileKind | None = None, **rest: Any) -> Any:
     """pydantic's Field with the two facts surfaces need: the value's unit, and what kind of file a path names."""
-    extra = {key: value for key, value in {"unit": unit, "file": file}.items() if value}
-    return _Field(default, json_schema_extra=extra or None, **rest)
+    facts: dict[str, Any] = {key: value for key, value in {"unit": unit, "file": file}.items() if value}
+    return _Field(default, json_schema_extra=facts or None, **rest)
 
 
 def extra(field: FieldInfo, key: str) -> str | None:

@@ -33,6 +33,6 @@ def subtitles(p: Subtitles) -> str:
     """Burn subtitles in, at their own times."""
     from cinemill.media.lavfi import escape
 
-    style = ",".join(filter(None, [p.font and f"FontName={p.font}", p.size and f"FontSize={p.size}"]))
+    style = ",".join([f"FontName={p.font}"] * bool(p.font) + [f"FontSize={p.size}"] * bool(p.size))
     graph = f"subtitles=filename={escape(str(p.file.resolve()))}:si={p.track}"
     return f"{graph}:force_style={escape(style)}" if style else graph

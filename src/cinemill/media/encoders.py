@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 import av
+from av import error as averror
 from av.codec.context import Flags
 from pydantic import BaseModel, ConfigDict
 
@@ -267,7 +268,7 @@ def _trial(spec_json: str) -> str | None:
             context.encode(native)
         if not context.encode(None) and spec.encoder.startswith("lib"):
             return "it gave no picture back"
-    except (av.FFmpegError, ValueError, OSError) as error:
+    except (averror.FFmpegError, ValueError, OSError) as error:
         said = getattr(error, "log", None)
         return str(said[2]).strip() if said else str(error)
     return None

@@ -16,6 +16,7 @@ from itertools import chain
 
 import av
 import av.filter
+from av import error as averror
 
 from cinemill.errors import InvalidParams
 from cinemill.media import program
@@ -141,7 +142,7 @@ def _build(steps: tuple[tuple[str, str], ...], source: str) -> av.filter.Graph:
         nodes = [graph.add("buffer", source)]
         nodes += [graph.add(name, arguments or None) for name, arguments in steps]
         graph.link_nodes(*nodes, graph.add("buffersink")).configure()
-    except (av.FFmpegError, ValueError) as error:
+    except (averror.FFmpegError, ValueError) as error:
         text = ",".join(f"{name}={arguments}" if arguments else name for name, arguments in steps)
         raise InvalidParams(f"FFmpeg refuses the graph {text!r}: {_reason(error)}") from None
     return graph
@@ -162,7 +163,7 @@ def _inside(
         while True:
             try:
                 native = graph.vpull()
-            except (av.BlockingIOError, av.EOFError):
+            except (averror.BlockingIOError, averror.EOFError):
                 return
             assert native.time_base
             frame = of_native(native, native.time_base, sar, order)
@@ -207,7 +208,7 @@ def _piped(frames: Iterator[Frame], first: Frame, graph: str, order: FieldOrder)
         feeder = _Feeder(frames, first, child)
         try:
             yield from _with_durations(_drain(child, order), first)
-        except (av.FFmpegError, StopIteration):
+        except (averror.FFmpegError, StopIteration):
             feeder.check()
             child.finish()  # its own words say more than a broken pipe
             raise
@@ -233,7 +234,7 @@ class _Feeder:
                 stream.codec_context.sample_aspect_ratio = first.sar
                 for frame in frames:
                     pipe.mux(stream.encode(to_native(frame)))
-        except (av.FFmpegError, OSError):
+        except (averror.FFmpegError, OSError):
             pass  # the program closed its end: it has had enough, or says why itself
         except BaseException as error:
             self._error = error

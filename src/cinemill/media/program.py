@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO
@@ -53,7 +53,7 @@ class Child:
 
 
 @contextmanager
-def running(arguments: Sequence[str]) -> Iterator[Child]:
+def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
     """Run ffmpeg with `arguments`, pipes on stdin and stdout; killed when the block is left early."""
     process = subprocess.Popen(
         [ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],

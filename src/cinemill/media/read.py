@@ -21,8 +21,10 @@ from typing import Any, cast
 
 import av
 import numpy as np
+from av import error as averror
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideType
+from av.stream import Discard, Disposition
 
 from cinemill.errors import DecodeFailed, NoSuchStream, OpenFailed, UnsupportedMedia
 from cinemill.media import clock, lavfi
@@ -76,7 +78,7 @@ class Damage:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
+def opened(path: Path) -> Generator[InputContainer, None, None]:
     """An open container. Raises OpenFailed with the likely reason; closes on leaving."""
     if not path.exists():
         raise OpenFailed(f"{path} is not there.")
@@ -88,7 +90,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file,pipe"})
     except PermissionError:
         raise OpenFailed(f"{path} may not be read by this user.") from None
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (averror.FFmpegError, OSError, ValueError) as error:
         raise OpenFailed(_why_not(path, error)) from None
     with container:
         if _REFUSED_FORMATS & set(container.format.name.split(",")):
@@ -162,14 +164,11 @@ def _chapters(container: InputContainer) -> Iterator[Chapter]:
 
 def _picture(container: InputContainer) -> Any | None:
     """The default, else largest, video stream that is not a cover and has a decoder."""
-    candidates = [
-        s
-        for s in container.streams.video
-        if not s.disposition & av.stream.Disposition.attached_pic and s.codec_context is not None
-    ]
+    streams: list[Any] = list(container.streams.video)
+    candidates = [s for s in streams if not s.disposition & Disposition.attached_pic and s.codec_context]
 
     def rank(stream: Any) -> tuple[bool, int]:
-        return bool(stream.disposition & av.stream.Disposition.default), stream.width * stream.height
+        return bool(stream.disposition & Disposition.default), stream.width * stream.height
 
     return max(candidates, key=rank, default=None)
 
@@ -219,7 +218,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
 def _first_picture(container: InputContainer, stream: Any) -> Any | None:
     try:
         return next(iter(container.decode(stream)), None)
-    except (av.FFmpegError, OSError):
+    except (averror.FFmpegError, OSError):
         return None  # unreadable at the front; `frames` will say more
 
 
@@ -335,7 +334,7 @@ def _packets(container: InputContainer, stream: Any, damage: Damage) -> Iterator
     """Packets of one stream; a read error is noted as damage and ends the stream."""
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = av.stream.Discard.all
+            other.discard = Discard.all
     last = 0.0
     packets = container.demux(stream)
     while True:
@@ -343,7 +342,7 @@ def _packets(container: InputContainer, stream: Any, damage: Damage) -> Iterator
             packet = next(packets)
         except StopIteration:
             return
-        except (av.FFmpegError, OSError):
+        except (averror.FFmpegError, OSError):
             damage.cut_off = last
             return
         if packet.dts is not None:
@@ -424,7 +423,7 @@ def _decode(info: MediaInfo, entry: int | None, damage: Damage, threads: int) ->
         if entry is not None:
             try:
                 container.seek(entry, stream=stream, backward=True)
-            except (av.FFmpegError, OSError):
+            except (averror.FFmpegError, OSError):
                 return
         natives = _natives(container, stream, damage)
         first = next(natives, None)
@@ -446,7 +445,7 @@ def _natives(container: InputContainer, stream: Any, damage: Damage) -> Iterator
             damage.corrupt.append(at)
         try:
             decoded = packet.decode()
-        except (av.FFmpegError, ValueError):
+        except (averror.FFmpegError, ValueError):
             damage.corrupt.append(at)
             continue
         for native in decoded:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import av
+from av import error as averror
 
 from cinemill.errors import OutputRefused
 from cinemill.media.read import opened
@@ -104,6 +105,6 @@ def _header_accepts(format: str, stream: Any) -> bool:
         with av.open(io.BytesIO(), "w", format=format) as trial:
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
-    except (av.FFmpegError, ValueError, OSError):
+    except (averror.FFmpegError, ValueError, OSError):
         return False
     return True

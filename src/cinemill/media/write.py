@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+from av import error as averror
 from av.container import OutputContainer
 
 from cinemill.errors import DiskFull, MediaError, OutputRefused
@@ -43,7 +44,7 @@ _SOUND_BIT_RATE: Final = 96_000
 
 
 @contextmanager
-def said_plainly(path: Path) -> Iterator[None]:
+def said_plainly(path: Path) -> Generator[None, None, None]:
     """Turn errors of writing `path` into ours: a full disk, a folder that may not be written to."""
     try:
         yield
@@ -252,7 +253,7 @@ def _copied(info: MediaInfo, streams: dict[int, Any]) -> Flow:
                 time = float(packet.dts * packet.time_base)
                 packet.stream = streams[index]
                 yield time, packet
-        except (av.FFmpegError, OSError):
+        except (averror.FFmpegError, OSError):
             return
 
 
