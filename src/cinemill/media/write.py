@@ -20,8 +20,9 @@ from av.container import OutputContainer
 
 from cinemill.errors import DiskFull, MediaError, OutputRefused
 from cinemill.media import lavfi, parts
-from cinemill.media.encoders import VideoSpec, configure, open_encoder
+from cinemill.media.encoders import configure, open_encoder
 from cinemill.media.native import to_native
+from cinemill.media.output import VideoSpec
 from cinemill.media.read import Damage, audio_natives, opened
 from cinemill.media.tracks import Carry
 from cinemill.media.types import AudioTrack, Frame, MediaInfo, Track, VideoTrack
