@@ -133,7 +133,7 @@ _CARRIES_HDR: Final = {"h264", "hevc", "av1"}
 
 
 def spec_for(
-    output: VideoOutput, picture: Frame, rate: Fraction, hdr: Hdr | None, global_header: bool, cores: int
+    output: VideoOutput, picture: Frame, rate: Fraction, hdr: Hdr | None, cores: int
 ) -> tuple[VideoSpec, list[str]]:
     """The encoding of pictures like `picture`, and notes for the user. Raises UnsupportedMedia if none works.
 
@@ -165,7 +165,6 @@ def spec_for(
             range=stored.colour.range,
             field_order=picture.field_order,
             threads=threads,
-            global_header=global_header,
         )
         refusal = trial(spec)
         if refusal is None:
@@ -243,9 +242,7 @@ def configure(context: Any, spec: VideoSpec) -> None:
     context.colorspace, context.color_primaries, context.color_trc, context.color_range = spec.colour.codes()
     context.thread_count = spec.threads
     context.options = dict(spec.options)
-    flags = int(Flags.frame_duration)
-    if spec.global_header:
-        flags |= Flags.global_header
+    flags = int(Flags.frame_duration | Flags.global_header)
     if spec.field_order != "progressive":
         flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.field_order = 2 if spec.field_order == "tff" else 3

@@ -52,7 +52,6 @@ class VideoSpec(BaseModel):
     range: str
     field_order: Literal["progressive", "tff", "bff"]
     threads: int
-    global_header: bool
 
     @property
     def colour(self) -> Colour:

@@ -17,7 +17,7 @@ from cinemill.errors import OutputRefused
 from cinemill.media.read import opened
 from cinemill.media.types import MediaInfo, Track
 
-# Containers that keep exact time, by suffix, with FFmpeg's name.
+# Containers that keep exact time and encoders' headers apart from packets, by suffix, with FFmpeg's name.
 CONTAINERS: Final = {
     ".mp4": "mp4",
     ".m4v": "mp4",
@@ -60,13 +60,13 @@ def container_of(output: Path) -> str:
     return name
 
 
-def carries(info: MediaInfo, format: str) -> list[Carry]:
-    """What happens to each track of `info` but its picture in a container of `format`, in file order."""
+def carries(info: MediaInfo, format: str, picture: bool = False) -> list[Carry]:
+    """What happens to each track of `info` in a container of `format`, in file order; `picture` includes its picture."""
     with opened(info.path) as container:
         return [
             _fate(container.streams[track.index], track, info, format)
             for track in info.tracks
-            if info.video is None or track.index != info.video.index
+            if picture or info.video is None or track.index != info.video.index
         ]
 
 

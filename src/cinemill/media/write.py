@@ -123,7 +123,8 @@ def assemble(
 ) -> Generator[float, None, None]:
     """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
 
-    Gives back seconds of programme written as it goes. `spec` None leaves the picture out. Raises DiskFull, and
+    Gives back seconds of programme written as it goes. `spec` None means
+    that no picture is encoded; it may still be among the carried tracks. Raises DiskFull, and
     JobError when a piece turns out to be damaged.
     """
     options = {"movflags": "+faststart+use_metadata_tags"} if format in ("mp4", "mov") else {}
@@ -134,9 +135,8 @@ def assemble(
             streams: dict[int, Any] = {}
             plan = {carry.track.index: carry for carry in carried}
             for track in info.tracks:
-                if info.video is not None and track.index == info.video.index:
-                    if spec:
-                        streams[track.index] = _add_picture(out, spec, source.streams[track.index], track)
+                if spec and info.video is not None and track.index == info.video.index:
+                    streams[track.index] = _add_picture(out, spec, source.streams[track.index], track)
                 elif (carry := plan.get(track.index)) is not None:
                     stream = _add_other(out, carry, source.streams[track.index])
                     if stream is not None:

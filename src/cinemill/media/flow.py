@@ -1,0 +1,71 @@
+"""Work ahead of the consumer in a thread of its own: decoding, filtering and encoding at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterable
+from queue import Empty, Full, Queue
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_END = object()
+_PATIENCE = 0.1
+"""Seconds between looks at whether the other side is still there."""
+
+
+def ahead(items: Iterable[T], depth: int = 4) -> Generator[T, None, None]:
+    """`items`, made by another thread up to `depth` before they are asked for. Order and errors are kept.
+
+    Closing the generator stops the thread and closes `items`.
+    """
+    queue: Queue[Any] = Queue(depth)
+    stop = threading.Event()
+    thread = threading.Thread(target=_fill, args=(items, queue, stop), daemon=True)
+    thread.start()
+    try:
+        while (item := _take(queue, thread)) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _fill(items: Iterable[Any], queue: Queue[Any], stop: threading.Event) -> None:
+    try:
+        for item in items:
+            if not _put(queue, item, stop):
+                break
+    except BaseException as error:
+        _put(queue, _Raised(error), stop)
+    finally:
+        # Closed in the thread that ran it: a generator may not be closed while it runs.
+        close = getattr(items, "close", None)
+        if close:
+            close()
+        _put(queue, _END, stop)
+
+
+def _put(queue: Queue[Any], item: Any, stop: threading.Event) -> bool:
+    while not stop.is_set():
+        try:
+            queue.put(item, timeout=_PATIENCE)
+            return True
+        except Full:
+            continue
+    return False
+
+
+def _take(queue: Queue[Any], thread: threading.Thread) -> Any:
+    while True:
+        try:
+            return queue.get(timeout=_PATIENCE)
+        except Empty:
+            if not thread.is_alive() and queue.empty():
+                return _END

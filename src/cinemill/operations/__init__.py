@@ -1,0 +1,106 @@
+"""What an operation is: something a user asks for, with typed parameters, that can be cut, made and joined.
+
+An operation looks first and decides everything (`decide`), says how its work may be cut (`cut`), makes one part
+(`part`) and joins the parts (`join`). It knows no job and no surface: the same code runs whole in a test, in chunks on
+one machine, or on many.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from cinemill.catalogue import FileKind, Params, operations
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True)
+class Request(Generic[P]):
+    """What was asked for: checked parameters, files in, and the file out (None when only a result is wanted)."""
+
+    operation: str
+    params: P
+    inputs: tuple[Path, ...]
+    output: Path | None
+
+
+class Decided(BaseModel):
+    """All that was decided before the first part: enough to make any part anywhere, as JSON in the plan.
+
+    `notes` are sentences for the user: what was found, what was chosen and why, what cannot be kept.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    notes: tuple[str, ...] = ()
+
+
+D = TypeVar("D", bound=Decided)
+
+
+class Chunk(BaseModel):
+    """A piece of the work. `start` and `stop` are in the operation's own units, None for open; `size` in its `unit`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    start: int | None = None
+    stop: int | None = None
+    size: int = 1
+
+
+class Operation(ABC, Generic[P, D]):
+    """Declared by subclassing and `@operation`. The class docstring is what people read about it."""
+
+    name: ClassVar[str]
+    params: type[P]
+    decided: type[D]
+    inputs: ClassVar[tuple[FileKind, ...]] = ("video",)
+    """What it reads, in order. One entry means that several files are a batch."""
+    output: ClassVar[Literal["file", "optional"]] = "file"
+    unit: ClassVar[str] = "frames"
+    example: ClassVar[str] = ""
+
+    @abstractmethod
+    def suffix(self, request: Request[P]) -> str:
+        """Suffix of the output when the user names none."""
+
+    @abstractmethod
+    def decide(self, request: Request[P]) -> D:
+        """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""
+
+    def cut(self, request: Request[P], decided: D, seconds: float) -> list[Chunk]:
+        """Chunks of about `seconds` of programme each; one chunk where it cannot be cut."""
+        return [Chunk(index=0)]
+
+    @abstractmethod
+    def part(self, request: Request[P], decided: D, chunk: Chunk, path: Path) -> Iterator[int]:
+        """Write the part `path`, giving back how many units are done as it goes. Closing it cancels."""
+
+    @abstractmethod
+    def join(self, request: Request[P], decided: D, parts: Sequence[Path], output: Path | None) -> Iterator[float]:
+        """Make `output` of all parts, giving back how much is done, from 0 to 1."""
+
+    def result(self, request: Request[P], decided: D, parts: Sequence[Path]) -> dict[str, Any]:
+        """JSON-safe findings for the last event. Sentences under `notes`, a table under `table`."""
+        return {}
+
+
+O = TypeVar("O", bound=type[Operation[Any, Any]])  # noqa: E741
+
+
+def operation(cls: O) -> O:
+    """Register an operation class under its `name`."""
+    operations.add(cls.name, cls(), f"{cls.__module__}.{cls.__name__}")
+    return cls
+
+
+def get(name: str) -> Operation[Any, Any]:
+    """The operation called `name`. Raises UnknownName."""
+    return operations.get(name)

@@ -1,0 +1,182 @@
+"""Decode -> filters -> encode, cut on keyframes: what every operation that makes a picture out of a picture shares."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cinemill.errors import DecodeFailed
+from cinemill.filters import Chain, Halo, text
+from cinemill.media.output import VideoOutput, VideoSpec
+from cinemill.operations import Chunk, Decided, Operation, Request
+
+if TYPE_CHECKING:
+    from cinemill.media.read import Index
+    from cinemill.media.types import Frame, MediaInfo, VideoTrack
+
+V = TypeVar("V", bound=VideoOutput)
+
+
+class VideoDecided(Decided):
+    """The chain as data, how its output is encoded, what it needs at a cut, and the container."""
+
+    chain: list[dict[str, Any]]
+    spec: VideoSpec
+    halo: Halo
+    format: str
+
+
+class VideoOperation(Operation[V, VideoDecided]):
+    """A chain of filters over the picture; every other track is carried along."""
+
+    decided = VideoDecided
+
+    @abstractmethod
+    def chain(self, params: V, info: MediaInfo) -> tuple[Chain, list[str]]:
+        """The filters for this file, and sentences about why."""
+
+    def suffix(self, request: Request[V]) -> str:
+        from cinemill.media.tracks import CONTAINERS
+
+        own = request.inputs[0].suffix.lower()
+        holds_anything = own in CONTAINERS and own != ".webm"
+        return own if holds_anything and request.params.codec not in ("ffv1", "vp9") else ".mkv"
+
+    def decide(self, request: Request[V]) -> VideoDecided:
+        from cinemill import hardware
+        from cinemill.media import encoders, read, tracks
+
+        assert request.output
+        format = tracks.container_of(request.output)
+        info = read.probe(request.inputs[0])
+        video = read.picture_of(info)
+        chain, notes = self.chain(request.params, info)
+        chain.check(video)
+        index = indexed(info)
+        picture = _sample(chain, info)
+        spec, lost = encoders.spec_for(
+            request.params,
+            picture,
+            chain.rate(video.frame_rate),
+            video.hdr,
+            hardware.cores(),
+        )
+        notes += lost
+        notes += [carry.describe() for carry in tracks.carries(info, format) if carry.how in ("convert", "leave")]
+        if index.cut_off is not None:
+            notes.append(f"the file breaks off at {index.cut_off:.1f} s; what came before is kept.")
+        halo = chain.halo(video.frame_rate) if index.exact else None
+        return VideoDecided(notes=tuple(notes), chain=chain.as_data(), spec=spec, halo=halo, format=format)
+
+    def cut(self, request: Request[V], decided: VideoDecided, seconds: float) -> list[Chunk]:
+        from cinemill.media import read
+
+        info = read.probe(request.inputs[0])
+        video = read.picture_of(info)
+        index = indexed(info)
+        if decided.halo is None:
+            return [Chunk(index=0, size=index.count(None, None))]
+        return _on_keyframes(index, round(Fraction(seconds) / video.time_base))
+
+    def part(self, request: Request[V], decided: VideoDecided, chunk: Chunk, path: Path) -> Iterator[int]:
+        from cinemill import hardware
+        from cinemill.media import read, write
+        from cinemill.media.flow import ahead
+
+        info = read.probe(request.inputs[0])
+        video = read.picture_of(info)
+        damage = read.Damage()
+        before, after = decided.halo or (0, 0)
+        frames = read.frames(
+            info,
+            start=chunk.start,
+            stop=chunk.stop,
+            before=before,
+            after=after,
+            index=indexed(info),
+            damage=damage,
+        )
+        chain = text.chain(decided.chain)
+        done = ahead(chain.run(ahead(frames), hardware.cores())) if chain.steps else ahead(frames)
+        pictures = within(done, chunk, video)
+        scale = chain.rate(video.frame_rate) / video.frame_rate
+        for count in write.encode(pictures, decided.spec, path, damage):
+            yield min(chunk.size, int(count / scale))
+
+    def join(
+        self, request: Request[V], decided: VideoDecided, parts: Sequence[Path], output: Path | None
+    ) -> Iterator[float]:
+        from cinemill.media import read, tracks, write
+
+        assert output
+        info = read.probe(request.inputs[0])
+        length = float(info.duration or 0) or 1.0
+        carried = tracks.carries(info, decided.format)
+        for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format):
+            yield min(1.0, seconds / length)
+
+    def result(self, request: Request[V], decided: VideoDecided, parts: Sequence[Path]) -> dict[str, Any]:
+        from cinemill.media import parts as store
+        from cinemill.media.read import Damage
+
+        records = [store.notes(path) for path in parts]
+        damage = Damage(
+            corrupt=sorted({t for record in records for t in record["corrupt"]}),
+            repaired=sorted({t for record in records for t in record["repaired"]}),
+        )
+        return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
+
+
+def _sample(chain: Chain, info: MediaInfo) -> Frame:
+    """The first picture that comes out, so that a chain that cannot work fails before the job starts."""
+    from cinemill.media import read
+
+    for picture in islice(chain.run(read.frames(info)), 1):
+        return picture
+    raise DecodeFailed(f"no picture of {info.path} comes out of the chain {str(chain) or '(empty)'!r}.")
+
+
+def indexed(info: MediaInfo) -> Index:
+    """The index of a file, read once per process for as long as the file stays as it is."""
+    status = info.path.stat()
+    return _indexed(info.path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _indexed(path: Path, size: int, mtime_ns: int) -> Index:
+    from cinemill.media import read
+
+    return read.index(read.probe(path))
+
+
+def _on_keyframes(index: Index, length: int) -> list[Chunk]:
+    """Chunks of at least `length` units of time that begin on keyframes; the outer ends are open."""
+    cuts: list[int] = []
+    last = index.pts[0] if index.pts else 0
+    for keyframe in index.keyframes:
+        if keyframe - last >= length:
+            cuts.append(keyframe)
+            last = keyframe
+    edges = [None, *cuts, None]
+    return [
+        Chunk(index=i, start=start, stop=stop, size=index.count(start, stop))
+        for i, (start, stop) in enumerate(zip(edges, edges[1:]))
+    ]
+
+
+def within(frames: Iterator[Frame], chunk: Chunk, video: VideoTrack) -> Iterator[Frame]:
+    """The frames whose time lies in the chunk: trimmed by pts, so that a changed rate does not matter."""
+    start = None if chunk.start is None else chunk.start * video.time_base
+    stop = None if chunk.stop is None else chunk.stop * video.time_base
+    for frame in frames:
+        time = frame.pts * frame.time_base
+        if start is not None and time < start:
+            continue
+        if stop is not None and time >= stop:
+            return
+        yield frame
