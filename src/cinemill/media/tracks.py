@@ -6,6 +6,7 @@ Decided before anything is written, by a trial header in memory: containers' tab
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,8 +27,30 @@ CONTAINERS: Final = {
     ".webm": "webm",
     ".nut": "nut",
 }
-_SOUND: Final = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus", "nut": "flac"}
-_LOSSLESS_SOUND: Final = {"mp4": "flac", "mov": "alac", "matroska": "flac", "webm": "libopus", "nut": "flac"}
+# The same for sound alone.
+SOUND_CONTAINERS: Final = {
+    ".wav": "wav",
+    ".flac": "flac",
+    ".mp3": "mp3",
+    ".m4a": "ipod",
+    ".opus": "opus",
+    ".ogg": "ogg",
+    ".mka": "matroska",
+}
+# What sound becomes that a container cannot hold as it is: (from lossy codecs, from lossless ones).
+_SOUND: Final = {
+    "mp4": ("aac", "flac"),
+    "mov": ("aac", "alac"),
+    "matroska": ("flac", "flac"),
+    "webm": ("libopus", "libopus"),
+    "nut": ("flac", "flac"),
+    "wav": ("pcm_s16le", "pcm_s24le"),
+    "flac": ("flac", "flac"),
+    "mp3": ("libmp3lame", "libmp3lame"),
+    "ipod": ("aac", "alac"),
+    "opus": ("libopus", "libopus"),
+    "ogg": ("libopus", "flac"),
+}
 _TEXT: Final = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_SUBTITLES: Final = {"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "srt"}
 _STYLED: Final = {"ass", "ssa"}
@@ -50,13 +73,11 @@ class Carry:
         return f"{self.track.describe()} is left out: {self.reason}"
 
 
-def container_of(output: Path) -> str:
-    """FFmpeg's format name for an output's suffix. Raises OutputRefused for an unknown one."""
-    name = CONTAINERS.get(output.suffix.lower())
+def container_of(output: Path, known: Mapping[str, str] = CONTAINERS) -> str:
+    """FFmpeg's format name for an output's suffix. Raises OutputRefused for one that is not `known`."""
+    name = known.get(output.suffix.lower())
     if name is None:
-        raise OutputRefused(
-            f"{output} has suffix {output.suffix or '(none)'}; video goes into {', '.join(CONTAINERS)}."
-        )
+        raise OutputRefused(f"{output} has suffix {output.suffix or '(none)'}; this goes into {', '.join(known)}.")
     return name
 
 
@@ -97,7 +118,7 @@ def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Ca
 
 def _sound_encoder(codec: str, format: str) -> str:
     lossless = codec.startswith("pcm_") or codec in ("flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape")
-    return (_LOSSLESS_SOUND if lossless else _SOUND)[format]
+    return _SOUND[format][lossless]
 
 
 def _header_accepts(format: str, stream: Any) -> bool:

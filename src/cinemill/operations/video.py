@@ -23,12 +23,12 @@ V = TypeVar("V", bound=VideoOutput)
 
 
 class VideoDecided(Decided):
-    """The chain as data, how its output is encoded, what it needs at a cut, and the container."""
+    """The container, and unless the picture is copied: its encoding, the chain as data, what that needs at a cut."""
 
-    chain: list[dict[str, Any]]
-    spec: VideoSpec
-    halo: Halo
     format: str
+    spec: VideoSpec | None = None
+    chain: list[dict[str, Any]] = []
+    halo: Halo = None
 
 
 class VideoOperation(Operation[V, VideoDecided]):
@@ -39,6 +39,10 @@ class VideoOperation(Operation[V, VideoDecided]):
     @abstractmethod
     def chain(self, params: V, info: MediaInfo) -> tuple[Chain, list[str]]:
         """The filters for this file, and sentences about why."""
+
+    def copies(self, params: V, info: MediaInfo, format: str) -> bool:
+        """Whether the picture is carried over bit for bit instead of being made anew."""
+        return False
 
     def suffix(self, request: Request[V]) -> str:
         from cinemill.media.tracks import CONTAINERS
@@ -55,6 +59,9 @@ class VideoOperation(Operation[V, VideoDecided]):
         format = tracks.container_of(request.output)
         info = read.probe(request.inputs[0])
         video = read.picture_of(info)
+        carried = [c.describe() for c in tracks.carries(info, format) if c.how in ("convert", "leave")]
+        if self.copies(request.params, info, format):
+            return VideoDecided(notes=("the picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
         chain.check(video)
         index = indexed(info)
@@ -66,8 +73,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             video.hdr,
             hardware.cores(),
         )
-        notes += lost
-        notes += [carry.describe() for carry in tracks.carries(info, format) if carry.how in ("convert", "leave")]
+        notes += [*lost, *carried]
         if index.cut_off is not None:
             notes.append(f"the file breaks off at {index.cut_off:.1f} s; what came before is kept.")
         halo = chain.halo(video.frame_rate) if index.exact else None
@@ -76,6 +82,8 @@ class VideoOperation(Operation[V, VideoDecided]):
     def cut(self, request: Request[V], decided: VideoDecided, seconds: float) -> list[Chunk]:
         from cinemill.media import read
 
+        if decided.spec is None:
+            return []
         info = read.probe(request.inputs[0])
         video = read.picture_of(info)
         index = indexed(info)
@@ -88,6 +96,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         from cinemill.media import read, write
         from cinemill.media.flow import ahead
 
+        assert decided.spec
         info = read.probe(request.inputs[0])
         video = read.picture_of(info)
         damage = read.Damage()
@@ -116,7 +125,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         assert output
         info = read.probe(request.inputs[0])
         length = float(info.duration or 0) or 1.0
-        carried = tracks.carries(info, decided.format)
+        carried = tracks.carries(info, decided.format, picture=decided.spec is None)
         for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format):
             yield min(1.0, seconds / length)
 
@@ -124,6 +133,8 @@ class VideoOperation(Operation[V, VideoDecided]):
         from cinemill.media import parts as store
         from cinemill.media.read import Damage
 
+        if decided.spec is None:
+            return {}
         records = [store.notes(path) for path in parts]
         damage = Damage(
             corrupt=sorted({t for record in records for t in record["corrupt"]}),
