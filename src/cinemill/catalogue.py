@@ -28,7 +28,7 @@ FileKind = Literal["video", "audio", "image", "subtitle", "weights", "lut", "any
 class Params(BaseModel):
     """Parameters of a filter or an operation: frozen, checked once, nothing extra allowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
     @classmethod
     def of(cls, values: dict[str, Any], owner: str) -> Self:
@@ -153,7 +153,7 @@ operations: Registry[Any] = Registry("operation", "cinemill.operations")
 class Preset(BaseModel):
     """An operation and parameter values under a name people know; a TOML file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     operation: str

@@ -175,7 +175,8 @@ def spec_for(
         refusals.append(f"{encoder.name}: {refusal}")
     raise UnsupportedMedia(
         f"{output.codec} cannot store {picture.width}x{picture.height} {picture.format} here: "
-        f"{'; '.join(refusals)}. Choose another --codec, or name a --pix-fmt to accept the loss."
+        f"{'; '.join(refusals)}. Choose another --codec, or name a --pix-fmt to accept the loss.",
+        reason="; ".join(refusals),
     )
 
 

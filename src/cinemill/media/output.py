@@ -35,7 +35,7 @@ class VideoOutput(Params):
 class VideoSpec(BaseModel):
     """Everything that decides the bits of an encoded picture; stored in the plan."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     encoder: str
     codec: str

@@ -82,7 +82,7 @@ def container_of(output: Path, known: Mapping[str, str] = CONTAINERS) -> str:
 
 
 def carries(info: MediaInfo, format: str, picture: bool = False) -> list[Carry]:
-    """What happens to each track of `info` in a container of `format`, in file order; `picture` includes its picture."""
+    """What happens to each track of `info` in a container of `format`, in file order, its picture only if asked for."""
     with opened(info.path) as container:
         return [
             _fate(container.streams[track.index], track, info, format)

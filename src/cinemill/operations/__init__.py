@@ -36,7 +36,7 @@ class Decided(BaseModel):
     `notes` are sentences for the user: what was found, what was chosen and why, what cannot be kept.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     notes: tuple[str, ...] = ()
 
@@ -47,7 +47,7 @@ D = TypeVar("D", bound=Decided)
 class Chunk(BaseModel):
     """A piece of the work. `start` and `stop` are in the operation's own units, None for open; `size` in its `unit`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     index: int
     start: int | None = None
@@ -75,6 +75,10 @@ class Operation(ABC, Generic[P, D]):
     def decide(self, request: Request[P]) -> D:
         """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""
 
+    def steps(self, decided: D) -> tuple[str, ...]:
+        """What will be done to the material, one short line each, for people."""
+        return ()
+
     def cut(self, request: Request[P], decided: D, seconds: float) -> list[Chunk]:
         """Chunks of about `seconds` of programme each; one chunk where it cannot be cut."""
         return [Chunk(index=0)]
@@ -82,6 +86,10 @@ class Operation(ABC, Generic[P, D]):
     @abstractmethod
     def part(self, request: Request[P], decided: D, chunk: Chunk, path: Path) -> Iterator[int]:
         """Write the part `path`, giving back how many units are done as it goes. Closing it cancels."""
+
+    def whole(self, path: Path) -> bool:
+        """Whether a part that exists is in order; a part is renamed into place, so being there is usually enough."""
+        return path.is_file()
 
     @abstractmethod
     def join(self, request: Request[P], decided: D, parts: Sequence[Path], output: Path | None) -> Iterator[float]:

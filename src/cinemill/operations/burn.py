@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Burn(Subtitles, VideoOutput):
-    file: SubtitleFile | None = None
+    file: SubtitleFile | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """SRT, VTT, ASS or SSA file. Left out, a subtitle track of the video itself is drawn."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class Process(VideoOutput):
     chain: str = ""
-    """Filters in order, as in deinterlace=method:bwdif,denoise=strength:0.4. Empty re-encodes and changes nothing else."""
+    """Filters in order, as in deinterlace=method:bwdif,denoise=strength:0.4. Empty changes nothing but the encoding."""
 
 
 @operation

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +27,7 @@ class VideoDecided(Decided):
 
     format: str
     spec: VideoSpec | None = None
-    chain: list[dict[str, Any]] = []
+    chain: tuple[dict[str, Any], ...] = ()
     halo: Halo = None
 
 
@@ -77,7 +77,15 @@ class VideoOperation(Operation[V, VideoDecided]):
         if index.cut_off is not None:
             notes.append(f"the file breaks off at {index.cut_off:.1f} s; what came before is kept.")
         halo = chain.halo(video.frame_rate) if index.exact else None
-        return VideoDecided(notes=tuple(notes), chain=chain.as_data(), spec=spec, halo=halo, format=format)
+        return VideoDecided(notes=tuple(notes), chain=tuple(chain.as_data()), spec=spec, halo=halo, format=format)
+
+    def steps(self, decided: VideoDecided) -> tuple[str, ...]:
+        spec = decided.spec
+        if spec is None:
+            return ("copy the picture",)
+        chain = [str(step) for step in text.chain([*decided.chain]).steps]
+        rate = f"{float(spec.rate):.6g} fps" if spec.rate else ""
+        return (*chain, f"{spec.encoder} {spec.width}x{spec.height} {spec.pix_fmt} {rate} {_said(spec.options)}")
 
     def cut(self, request: Request[V], decided: VideoDecided, seconds: float) -> list[Chunk]:
         from cinemill.media import read
@@ -110,12 +118,17 @@ class VideoOperation(Operation[V, VideoDecided]):
             index=indexed(info),
             damage=damage,
         )
-        chain = text.chain(decided.chain)
+        chain = text.chain([*decided.chain])
         done = ahead(chain.run(ahead(frames), hardware.cores())) if chain.steps else ahead(frames)
         pictures = within(done, chunk, video)
         scale = chain.rate(video.frame_rate) / video.frame_rate
         for count in write.encode(pictures, decided.spec, path, damage):
             yield min(chunk.size, int(count / scale))
+
+    def whole(self, path: Path) -> bool:
+        from cinemill.media import parts
+
+        return path.is_file() and parts.is_complete(path)
 
     def join(
         self, request: Request[V], decided: VideoDecided, parts: Sequence[Path], output: Path | None
@@ -141,6 +154,10 @@ class VideoOperation(Operation[V, VideoDecided]):
             repaired=sorted({t for record in records for t in record["repaired"]}),
         )
         return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
+
+
+def _said(options: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in options.items())
 
 
 def _sample(chain: Chain, info: MediaInfo) -> Frame:
@@ -176,7 +193,7 @@ def _on_keyframes(index: Index, length: int) -> list[Chunk]:
     edges = [None, *cuts, None]
     return [
         Chunk(index=i, start=start, stop=stop, size=index.count(start, stop))
-        for i, (start, stop) in enumerate(zip(edges, edges[1:]))
+        for i, (start, stop) in enumerate(pairwise(edges))
     ]
 
 

@@ -1,0 +1,99 @@
+"""Progress as small frozen values, the same from a worker's pipe to the browser."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything that happens to a job. `kind` is the word in JSON."""
+
+    kind: ClassVar[str] = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"event": self.kind, **{k: _plain(v) for k, v in asdict(self).items()}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """The job is settled. `total` is in `unit`; `done` of it was there from an earlier run."""
+
+    kind: ClassVar[str] = "planned"
+    operation: str
+    inputs: tuple[Path, ...]
+    output: Path | None
+    chunks: int
+    total: int
+    done: int
+    unit: str
+    notes: tuple[str, ...]
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Event):
+    """`done` of `total` units. `rate` in units a second and `eta` in seconds, None while they are not known."""
+
+    kind: ClassVar[str] = "progress"
+    done: int
+    total: int
+    unit: str
+    rate: float | None = None
+    eta: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartDone(Event):
+    kind: ClassVar[str] = "part"
+    chunk: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(Event):
+    """A chunk failed in a way that may pass, and is tried again."""
+
+    kind: ClassVar[str] = "retry"
+    chunk: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused(Event):
+    kind: ClassVar[str] = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Joining(Event):
+    """Parts become the output; `share` runs from 0 to 1."""
+
+    kind: ClassVar[str] = "joining"
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Event):
+    """Always the last event of a job that succeeded."""
+
+    kind: ClassVar[str] = "done"
+    outputs: tuple[Path, ...]
+    seconds: float
+    result: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Event):
+    """Always the last event of a job that did not; `error` is CinemillError.as_dict()."""
+
+    kind: ClassVar[str] = "failed"
+    error: dict[str, Any]
+    inputs: tuple[Path, ...] = ()

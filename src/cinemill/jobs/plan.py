@@ -1,0 +1,140 @@
+"""What a job will do, as data: operation + parameters + a look at the inputs -> chunks and a signature. Pure.
+
+The signature covers what decides the output's bits (operation, parameters, inputs, chunking, version) and nothing
+else: no paths, no worker counts. Thread counts that change an encoder's output are settled in `decided`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from cinemill import __version__
+from cinemill.errors import OpenFailed, PlanMismatch
+from cinemill.operations import Chunk, Decided, Operation, Request, get
+
+CHUNK_SECONDS = 30.0
+"""Programme per chunk: what a kill costs at most, against what starting an encoder anew costs in size."""
+_SAMPLE = 1 << 16
+"""Bytes hashed at the head, the middle and the tail of an input."""
+
+
+class Identity(BaseModel):
+    """What an input is recognised by: size in bytes, time of change in ns, a hash of three samples."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    size: int
+    mtime_ns: int
+    sample: str
+
+
+class Signature(BaseModel):
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    version: str
+    operation: str
+    params: dict[str, Any]
+    chunk_seconds: float
+    inputs: tuple[Identity, ...]
+
+
+class Plan(BaseModel):
+    """A job on paper; `plan.json` in its folder."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    signature: Signature
+    inputs: tuple[Path, ...]
+    output: Path | None
+    overwrite: bool = False
+    """Whether the user allowed an output that exists to be replaced; resuming asks nothing again."""
+    decided: dict[str, Any]
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def operation(self) -> Operation[Any, Any]:
+        return get(self.signature.operation)
+
+    @property
+    def request(self) -> Request[Any]:
+        params = self.operation.params.of(self.signature.params, self.signature.operation)
+        return Request(self.signature.operation, params, self.inputs, self.output)
+
+    @property
+    def settled(self) -> Decided:
+        return self.operation.decided.model_validate(self.decided)
+
+    @property
+    def total(self) -> int:
+        """Units of work in all chunks."""
+        return sum(chunk.size for chunk in self.chunks)
+
+    def check(self, other: Signature) -> None:
+        """Raises PlanMismatch, naming the first difference, when parts of this plan would not fit `other`."""
+        for field, was, now in _differences(self.signature, other):
+            raise PlanMismatch(
+                f"unfinished work of this output was planned with {field} {was}, now it is {now}. Ask as before to go "
+                "on with it, or add --restart to throw it away and begin anew.",
+                field=field,
+                was=was,
+                now=now,
+            )
+
+
+def sign(request: Request[Any], chunk_seconds: float) -> Signature:
+    """The signature of a request. Reads a little of each input. Raises OpenFailed."""
+    return Signature(
+        version=__version__,
+        operation=request.operation,
+        params=request.params.model_dump(mode="json"),
+        chunk_seconds=chunk_seconds,
+        inputs=tuple(identify(path) for path in request.inputs),
+    )
+
+
+def plan(request: Request[Any], signature: Signature) -> Plan:
+    """Look, decide and cut. Writes nothing."""
+    operation = get(request.operation)
+    decided = operation.decide(request)
+    return Plan(
+        signature=signature,
+        inputs=tuple(path.resolve() for path in request.inputs),
+        output=request.output.resolve() if request.output else None,
+        decided=decided.model_dump(mode="json"),
+        chunks=tuple(operation.cut(request, decided, signature.chunk_seconds)),
+    )
+
+
+def identify(path: Path) -> Identity:
+    """Size, time of change and a sampled BLAKE2 hash. Raises OpenFailed."""
+    try:
+        status = path.stat()
+        if not path.is_file():
+            raise OpenFailed(f"{path} is not a file.")
+        with path.open("rb") as file:
+            digest = hashlib.blake2b(digest_size=16)
+            for offset in (0, max(0, status.st_size // 2), max(0, status.st_size - _SAMPLE)):
+                file.seek(offset)
+                digest.update(file.read(_SAMPLE))
+    except FileNotFoundError:
+        raise OpenFailed(f"{path} is not there.") from None
+    except OSError as error:
+        raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
+    return Identity(size=status.st_size, mtime_ns=status.st_mtime_ns, sample=digest.hexdigest())
+
+
+def _differences(was: Signature, now: Signature) -> list[tuple[str, Any, Any]]:
+    pairs = [
+        ("version", was.version, now.version),
+        ("operation", was.operation, now.operation),
+        *((name, was.params.get(name), now.params.get(name)) for name in {**was.params, **now.params}),
+        ("chunk_seconds", was.chunk_seconds, now.chunk_seconds),
+    ]
+    found = [pair for pair in pairs if pair[1] != pair[2]]
+    if not found and was.inputs != now.inputs:
+        found = [("input", "another file or an earlier state of it", "changed")]
+    return found

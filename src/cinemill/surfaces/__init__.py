@@ -1,0 +1,1 @@
+"""Ways in: each is computed from the catalogue and names no operation."""

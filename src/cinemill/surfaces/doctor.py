@@ -1,0 +1,89 @@
+"""What works on this machine, by trying it."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from cinemill import __version__, hardware
+from cinemill.errors import CinemillError, UnsupportedMedia
+from cinemill.settings import settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`broken` is something that cinemill needs, `absent` something that it can do without."""
+
+    area: str
+    name: str
+    state: Literal["works", "absent", "broken"]
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Everything there is to know, in the order in which people should read it."""
+    return [*_software(), *_encoders(), *_machine(), *_places()]
+
+
+def _software() -> Iterator[Finding]:
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("software", "cinemill", "works", f"{__version__} on Python {python}")
+    for name, needed_for in (("av", "reading and writing media"), ("cv2", "pictures"), ("numpy", "everything")):
+        try:
+            yield Finding("software", name, "works", str(importlib.import_module(name).__version__))
+        except ImportError as error:
+            yield Finding("software", name, "broken", f"needed for {needed_for}, but: {error}. Reinstall cinemill.")
+    yield _program()
+
+
+def _program() -> Finding:
+    from cinemill.media import program
+
+    try:
+        said = program.output_of(["-version"]).splitlines()[0]
+    except (CinemillError, OSError) as error:
+        detail = f"needed for subtitles in the picture and some filters, but: {error}"
+        return Finding("software", "FFmpeg program", "broken", detail)
+    return Finding("software", "FFmpeg program", "works", said.partition(" Copyright")[0])
+
+
+def _encoders() -> Iterator[Finding]:
+    """Each encoder by a trial: being listed says little."""
+    import numpy as np
+
+    from cinemill.media import encoders
+    from cinemill.media.output import VideoOutput
+    from cinemill.media.types import Frame
+
+    planes = tuple(np.full(shape, 128, np.uint8) for shape in ((360, 640), (180, 320), (180, 320)))
+    picture = Frame(planes, "yuv420p", 0, Fraction(1, 25))
+    for encoder in encoders.ENCODERS:
+        output = VideoOutput(codec=encoder.codec, encoder=encoder.name)
+        try:
+            encoders.spec_for(output, picture, Fraction(25), None, hardware.cores())
+            yield Finding("encoders", encoder.name, "works", encoder.codec)
+        except UnsupportedMedia as error:
+            needed = encoder.name == "libx264"
+            yield Finding("encoders", encoder.name, "broken" if needed else "absent", str(error.facts["reason"]))
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("machine", "cores", "works", str(hardware.cores()))
+    found = hardware.gpus()
+    for gpu in found:
+        memory = f", {gpu.memory_mib} MiB" if gpu.memory_mib else ""
+        yield Finding("machine", "GPU", "works", f"{gpu.name} ({gpu.vendor}{memory})")
+    if not found:
+        yield Finding("machine", "GPU", "absent", "none found; everything runs on the processor")
+
+
+def _places() -> Iterator[Finding]:
+    for name, path in (("jobs", settings().state_dir), ("engines, models", settings().data_dir)):
+        nearest = next(p for p in (path, *path.parents) if p.exists())
+        free = shutil.disk_usage(nearest).free / 1e9
+        yield Finding("disk", name, "works", f"{path}, {free:.0f} GB free")

@@ -1,0 +1,170 @@
+"""Events for people's eyes: bars with the time left on a terminal, few lines elsewhere, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich import box
+from rich.console import Console as Rich
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from cinemill.errors import CinemillError
+from cinemill.jobs import events as ev
+from cinemill.operations import Request
+
+
+class Lines:
+    """One JSON object a line on stdout."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def show(self, event: ev.Event) -> None:
+        print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
+
+    def failed(self, error: CinemillError, request: Request[Any]) -> None:
+        self.show(ev.Failed(error.as_dict(), request.inputs))
+
+    def skipped(self, output: Path) -> None:
+        print(json.dumps({"event": "skipped", "output": str(output)}), flush=True)
+
+    def interrupted(self, output: Path | None) -> None:
+        print(json.dumps({"event": "interrupted", "output": str(output)}), flush=True)
+
+
+class Console:
+    """Rich text: what was found, what is done, a bar with the time left, where the result is."""
+
+    def __init__(self) -> None:
+        self.rich = Rich(highlight=False, soft_wrap=True)
+        self.bar: Progress | None = None
+        self.task: TaskID | None = None
+        self.tenth = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar:
+            self.bar.stop()
+            self.bar = None
+
+    def show(self, event: ev.Event) -> None:
+        handler = getattr(self, f"_{event.kind}", None)
+        if handler:
+            handler(event)
+
+    def _planned(self, event: ev.Planned) -> None:
+        names = ", ".join(path.name for path in event.inputs)
+        self.rich.print(f"[bold]{event.operation}[/] {escape(names)}", end="")
+        self.rich.print(f" → [bold]{escape(str(_near(event.output)))}[/]" if event.output else "")
+        for note in event.notes:
+            self.rich.print(f"  · {escape(note)}")
+        for place, step in enumerate(event.steps, 1):
+            self.rich.print(f"  [cyan]{place}[/] {escape(step)}")
+        if event.total:
+            chunks = f"{event.chunks} chunk{'s' if event.chunks != 1 else ''}"
+            begun = f", {event.done} done before" if event.done else ""
+            self.rich.print(f"  [dim]{event.total} {event.unit} in {chunks}{begun}[/]")
+
+    def _progress(self, event: ev.Progress) -> None:
+        told = f"{event.rate:.1f} {event.unit}/s" if event.rate else ""
+        left = f"{_clock(event.eta)} left" if event.eta is not None else ""
+        self._advance("working", event.done / max(1, event.total), f"{told}  {left}")
+
+    def _joining(self, event: ev.Joining) -> None:
+        self._advance("joining", event.share, "")
+
+    def _advance(self, what: str, share: float, told: str) -> None:
+        if not self.rich.is_terminal:
+            self._line(what, share, told)
+            return
+        if self.bar is None:
+            self.bar = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(None),
+                TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[told]}"),
+                console=self.rich,
+                transient=True,
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(what, total=1, told="")
+        assert self.task is not None
+        self.bar.update(self.task, description=what, completed=share, told=told)
+
+    def _line(self, what: str, share: float, told: str) -> None:
+        """Where no bar can move: a line for each tenth of the work."""
+        if what == "working" and int(share * 10) > self.tenth:
+            self.tenth = int(share * 10)
+            self.rich.print(f"  {share:4.0%}  {told}")
+
+    def _retry(self, event: ev.Retried) -> None:
+        self.rich.print(f"  [yellow]chunk {event.chunk} is tried again:[/] {escape(event.reason)}")
+
+    def _paused(self, event: ev.Paused) -> None:
+        self.rich.print("  paused; `cinemill jobs resume` goes on")
+
+    def _done(self, event: ev.Done) -> None:
+        self.__exit__(None, None, None)
+        if rows := event.result.get("table"):
+            self.rich.print(table(rows))
+        for note in event.result.get("notes", []):
+            self.rich.print(f"  [yellow]·[/] {escape(note)}")
+        for output in event.outputs:
+            size = output.stat().st_size / 1e6
+            self.rich.print(
+                f"[green]done[/] {escape(str(_near(output)))}  [dim]{size:.1f} MB, {_clock(event.seconds)}[/]"
+            )
+
+    def failed(self, error: CinemillError, request: Request[Any]) -> None:
+        self.__exit__(None, None, None)
+        Rich(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(error.sentence)}")
+
+    def skipped(self, output: Path) -> None:
+        self.rich.print(f"[dim]{escape(str(_near(output)))} exists and is left alone[/]")
+
+    def interrupted(self, output: Path | None) -> None:
+        self.__exit__(None, None, None)
+        kept = " What is finished is kept: run the same command again to go on." if output else ""
+        Rich(stderr=True, highlight=False, soft_wrap=True).print(f"[yellow]stopped.[/]{kept}")
+
+
+def table(rows: list[list[str]]) -> Table:
+    """The first row is the head; columns after the first are numbers."""
+    head, *body = rows
+    shown = Table(box=box.SIMPLE_HEAD)
+    for place, name in enumerate(head):
+        shown.add_column(escape(name), justify="right" if place else "left")
+    for row in body:
+        shown.add_row(*map(escape, row))
+    return shown
+
+
+def _near(path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {whole % 60:02d} s"

@@ -1,0 +1,166 @@
+"""Commands about the studio itself: look into files, list what there is, manage jobs, check the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the commands on `app`."""
+    panel = "Studio"
+    for name, function in (("probe", _probe), ("filters", _filters), ("presets", _presets), ("doctor", _doctor)):
+        app.command(name, rich_help_panel=panel)(function)
+    app.command("demo", rich_help_panel=panel)(_demo)
+    jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", no_args_is_help=True)
+    for name, function in (
+        ("list", _jobs_list),
+        ("show", _jobs_show),
+        ("resume", _jobs_resume),
+        ("pause", _jobs_pause),
+        ("cancel", _jobs_cancel),
+        ("clean", _jobs_clean),
+    ):
+        jobs.command(name)(function)
+    app.add_typer(jobs, name="jobs", rich_help_panel=panel)
+
+
+def _probe(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: AsJson = False) -> None:
+    """Show what is in a file."""
+    from cinemill.media import read
+    from cinemill.surfaces import look
+
+    info = read.probe(file)
+    if as_json:
+        typer.echo(json.dumps(look.as_data(info), indent=1, ensure_ascii=False))
+    else:
+        look.at_media(info)
+
+
+def _filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: AsJson = False) -> None:
+    """List the filters, or the parameters of one."""
+    from cinemill.surfaces import look
+
+    look.at_filters(name, as_json)
+
+
+def _presets(as_json: AsJson = False) -> None:
+    """List the presets."""
+    from cinemill.surfaces import look
+
+    look.at_presets(as_json)
+
+
+def _doctor(as_json: AsJson = False) -> None:
+    """Check what works on this machine. Exit code 3 when something that is needed does not."""
+    from cinemill.surfaces import doctor, look
+
+    findings = doctor.examine()
+    look.at_findings(findings, as_json)
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(3)
+
+
+def _demo(
+    input: Annotated[
+        Path | None, typer.Argument(metavar="[INPUT]", help="Your own clip. Left out, a tape is made.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the results.")] = Path(
+        "demo"
+    ),
+) -> None:
+    """Make a damaged tape, restore it, and show before and after."""
+    from cinemill.surfaces import demo
+
+    demo.show(input, output)
+
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or the output it makes.")]
+
+
+def _jobs_list(as_json: AsJson = False) -> None:
+    """List unfinished jobs."""
+    from cinemill.jobs import store
+    from cinemill.surfaces import look
+
+    look.at_jobs([_state(folder) for folder in store.listed()], as_json)
+
+
+def _jobs_show(job: JobId, as_json: AsJson = False) -> None:
+    """Show one job: its plan and how far it is."""
+    from cinemill.jobs import store
+    from cinemill.surfaces import look
+
+    look.at_job(_state(store.find(job)), as_json)
+
+
+def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
+    """Go on with a job that was stopped or paused."""
+    from cinemill.jobs import run, store
+    from cinemill.surfaces import perform
+
+    folder = store.find(job)
+    if folder.is_running():
+        folder.order(None)
+        return
+    plan = folder.plan()
+    assert plan
+    events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, overwrite=plan.overwrite)
+    perform.watch(events, plan.output, as_json)
+
+
+def _jobs_pause(job: JobId) -> None:
+    """Let a running job rest; `resume` goes on."""
+    from cinemill.jobs import store
+
+    store.find(job).order("pause")
+
+
+def _jobs_cancel(job: JobId) -> None:
+    """Stop a job and throw its unfinished work away."""
+    from cinemill.jobs import store
+
+    folder = store.find(job)
+    if folder.is_running():
+        folder.order("cancel")
+    else:
+        folder.remove()
+
+
+def _jobs_clean() -> None:
+    """Throw away the unfinished work of all jobs that are not running."""
+    from cinemill.jobs import store
+
+    stopped = [folder for folder in store.listed() if not folder.is_running()]
+    for folder in stopped:
+        folder.remove()
+    typer.echo(f"{len(stopped)} unfinished job{'s' if len(stopped) != 1 else ''} removed.")
+
+
+def _state(folder: Any) -> dict[str, Any]:
+    """A job as data: id, state, progress, plan."""
+    plan = folder.plan()
+    if plan is None:
+        return {"id": folder.id, "state": "damaged", "folder": str(folder.path)}
+    done = sum(chunk.size for chunk in plan.chunks if folder.part(chunk.index).is_file())
+    running = folder.is_running()
+    state = ("paused" if folder.ordered() == "pause" else "running") if running else "stopped"
+    return {
+        "id": folder.id,
+        "state": state,
+        "operation": plan.signature.operation,
+        "inputs": [str(path) for path in plan.inputs],
+        "output": str(plan.output),
+        "done": done,
+        "total": plan.total,
+        "unit": plan.operation.unit,
+        "params": plan.signature.params,
+        "steps": list(plan.operation.steps(plan.settled)),
+        "notes": list(plan.settled.notes),
+        "folder": str(folder.path),
+    }
