@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -43,14 +44,9 @@ class Entry:
     @property
     def metavar(self) -> str:
         choices = "|".join(self.choices)
-        words = {
-            "choice": choices if len(choices) < 32 else "NAME",
-            "number": "NUMBER",
-            "file": "FILE",
-            "text": "TEXT",
-            "flag": "",
-        }
-        return words[self.kind]
+        if self.kind == "choice":
+            return choices if len(choices) < 32 else "NAME"
+        return "" if self.kind == "flag" else self.kind.upper()
 
     @property
     def facts(self) -> str:
@@ -67,7 +63,7 @@ def entries(params: type[Params]) -> list[Entry]:
 
 def _group(params: type[Params], name: str) -> str:
     """Parameters that a class inherits stand together, under the first words of the class that declares them."""
-    owner = next(cls for cls in params.__mro__ if name in cls.__dict__.get("__annotations__", {}))
+    owner = next(cls for cls in params.__mro__ if name in get_annotations(cls))
     return "Parameters" if owner is params else (owner.__doc__ or owner.__name__).partition(".")[0]
 
 

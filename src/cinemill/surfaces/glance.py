@@ -15,9 +15,7 @@ def operations() -> dict[str, str]:
     """Name -> first line of help, ours and those of installed plugins (which tell theirs when they are loaded)."""
     folder = Path(__file__).parents[1] / "operations"
     ours = {name: text for path in sorted(folder.glob("*.py")) for name, text in _declared(path)}
-    plugins = {
-        point.name: f"From {point.dist.name}." for point in entry_points(group="cinemill.operation") if point.dist
-    }
+    plugins = {point.name: f"From {point.module}." for point in entry_points(group="cinemill.operation")}
     return dict(sorted((plugins | ours).items()))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich import box
 from rich.console import Console as Rich
@@ -15,7 +16,6 @@ from rich.table import Table
 
 from cinemill.errors import CinemillError
 from cinemill.jobs import events as ev
-from cinemill.operations import Request
 
 
 class Lines:
@@ -30,8 +30,8 @@ class Lines:
     def show(self, event: ev.Event) -> None:
         print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
 
-    def failed(self, error: CinemillError, request: Request[Any]) -> None:
-        self.show(ev.Failed(error.as_dict(), request.inputs))
+    def failed(self, error: CinemillError, inputs: Sequence[Path]) -> None:
+        self.show(ev.Failed(error.as_dict(), tuple(inputs)))
 
     def skipped(self, output: Path) -> None:
         print(json.dumps({"event": "skipped", "output": str(output)}), flush=True)
@@ -122,12 +122,10 @@ class Console:
         for note in event.result.get("notes", []):
             self.rich.print(f"  [yellow]·[/] {escape(note)}")
         for output in event.outputs:
-            size = output.stat().st_size / 1e6
-            self.rich.print(
-                f"[green]done[/] {escape(str(_near(output)))}  [dim]{size:.1f} MB, {_clock(event.seconds)}[/]"
-            )
+            told = f"[dim]{output.stat().st_size / 1e6:.1f} MB, {_clock(event.seconds)}[/]"
+            self.rich.print(f"[green]done[/] {escape(str(_near(output)))}  {told}")
 
-    def failed(self, error: CinemillError, request: Request[Any]) -> None:
+    def failed(self, error: CinemillError, inputs: Sequence[Path]) -> None:
         self.__exit__(None, None, None)
         Rich(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(error.sentence)}")
 

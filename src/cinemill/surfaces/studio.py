@@ -67,12 +67,8 @@ def _doctor(as_json: AsJson = False) -> None:
 
 
 def _demo(
-    input: Annotated[
-        Path | None, typer.Argument(metavar="[INPUT]", help="Your own clip. Left out, a tape is made.")
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to put the results.")] = Path(
-        "demo"
-    ),
+    input: Annotated[Path | None, typer.Argument(metavar="[INPUT]", help="A clip. Left out, a tape is made.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For the results.")] = Path("demo"),
 ) -> None:
     """Make a damaged tape, restore it, and show before and after."""
     from cinemill.surfaces import demo
