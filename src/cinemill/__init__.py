@@ -1,3 +1,98 @@
-"""cinemill: a local-first media studio."""
+"""cinemill: a local-first media studio.
+
+    import cinemill
+    cinemill.run("restore", "tape.avi", "tape.mp4", denoise=0.4)
+    cinemill.open("in.mp4").filter("deinterlace", field_order="tff").filter("scale", height=720).write("out.mp4")
+    for event in cinemill.events("process", "in.mp4", "out.mkv", codec="ffv1"): print(event)
+
+The same operations, parameters and errors as on the command line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cinemill.filters import Chain
+    from cinemill.jobs.events import Done, Event
+    from cinemill.media.types import Frame, MediaInfo
+
+__all__ = ["Clip", "__version__", "events", "open", "probe", "run"]
+
+
+def run(operation: str, *files: str | Path, preset: str | None = None, overwrite: bool = False, **params: Any) -> Done:
+    """Run an operation on its inputs, named first, and its output. Raises CinemillError.
+
+    An output left out is named as on the command line. Goes on from where an earlier call of the same kind stopped.
+    """
+    from cinemill.jobs.events import Done
+
+    last = deque(events(operation, *files, preset=preset, overwrite=overwrite, **params), maxlen=1).pop()
+    assert isinstance(last, Done)
+    return last
+
+
+def events(
+    operation: str, *files: str | Path, preset: str | None = None, overwrite: bool = False, **params: Any
+) -> Generator[Event, None, None]:
+    """`run` as a stream of events; closing it stops the job and keeps what is finished."""
+    from cinemill.jobs import run as jobs
+    from cinemill.operations import get
+    from cinemill.surfaces import forms
+
+    paths = [Path(file) for file in files]
+    count = len(get(operation).inputs)
+    inputs, output = paths[:count], paths[count] if len(paths) > count else None
+    (request,) = forms.batch(operation, inputs, output, params, preset)
+    yield from jobs.run(request, overwrite=overwrite)
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """What is in a file. Raises OpenFailed."""
+    from cinemill.media import read
+
+    return read.probe(Path(path))
+
+
+def open(path: str | Path) -> Clip:
+    """A clip to hang filters on. The file is looked at when frames are asked for."""
+    return Clip(Path(path))
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file and a chain of filters; every method gives a new one."""
+
+    path: Path
+    steps: tuple[dict[str, Any], ...] = ()
+
+    def filter(self, name: str, **params: Any) -> Clip:
+        """With one more filter. Raises RequestError at once for a wrong name or parameter."""
+        from cinemill.filters import text
+
+        return Clip(self.path, (*self.steps, text.step(name, params).as_data()))
+
+    @property
+    def chain(self) -> Chain:
+        from cinemill.filters import text
+
+        return text.chain([*self.steps])
+
+    def frames(self, threads: int = 0) -> Iterator[Frame]:
+        """Filtered frames, read-only, in order."""
+        from cinemill import hardware
+        from cinemill.media import read
+
+        info = read.probe(self.path)
+        self.chain.check(read.picture_of(info))
+        return self.chain.run(read.frames(info), threads or hardware.cores())
+
+    def write(self, output: str | Path, *, overwrite: bool = False, **encoding: Any) -> Done:
+        """Make a file of it, with every other track of the source; `encoding` as for the process operation."""
+        return run("process", self.path, output, overwrite=overwrite, chain=str(self.chain), **encoding)

@@ -75,7 +75,7 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
         kind = "choice"
     elif inner is bool:
         kind = "flag"
-    elif catalogue.extra(field, "file"):
+    elif _names_file(field):
         kind = "file"
     elif (isinstance(inner, type) and issubclass(inner, int | float)) or getattr(inner, "__name__", "") == "Fraction":
         kind = "number"
@@ -89,6 +89,12 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
         span=catalogue.bounds(field),
         group=group,
     )
+
+
+def _names_file(field: FieldInfo) -> bool:
+    """Whether a value is a file: said by the field, or, where it may be left out, by its annotation."""
+    inner = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
+    return any(catalogue.extra(info, "file") for info in [field, *inner] if isinstance(info, FieldInfo))
 
 
 def _without_none(annotation: Any) -> Any:
