@@ -40,12 +40,13 @@ class Encoder:
 
 def _x264(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
     private = "" if hdr is None else ":".join(_x26x_hdr(hdr, "mastering-display", "cll"))
-    options = {"preset": output.speed, "crf": str(_crf(output, 18))}
+    options = {"preset": output.speed} | ({"qp": "0"} if output.crf == 0 else {"crf": str(_crf(output, 18))})
     return options | ({"x264-params": private} if private else {})
 
 
 def _x265(output: VideoOutput, hdr: Hdr | None, pix_fmt: str) -> dict[str, str]:
     private = ["log-level=error", *([] if hdr is None else _x26x_hdr(hdr, "master-display", "max-cll"))]
+    private += ["lossless=1"] if output.crf == 0 else []
     return {"preset": output.speed, "crf": str(_crf(output, 20)), "x265-params": ":".join(private)}
 
 

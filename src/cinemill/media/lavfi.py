@@ -77,6 +77,18 @@ def _is_rgb(format: str) -> bool:
     return plan is not None and plan.family == "rgb"
 
 
+def passes(native: av.VideoFrame, condition: str) -> bool:
+    """Whether `condition`, in the words of FFmpeg's select, holds for one picture. PyAV does not show all flags."""
+    source = f"video_size={native.width}x{native.height}:pix_fmt={native.format.name}:time_base=1/1"
+    graph = _build((("select", condition),), source)
+    graph.vpush(native)
+    try:
+        graph.vpull()
+    except averror.BlockingIOError:
+        return False
+    return True
+
+
 def escape(value: str) -> str:
     """`value` as one option value of one filter in a graph: safe against both levels of FFmpeg's quoting."""
     for special in "\\':":

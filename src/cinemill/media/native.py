@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
@@ -59,7 +60,7 @@ def of_native(native: av.VideoFrame, time_base: Fraction, sar: Fraction, field_o
         assert plan is not None
     shapes = plan.shapes(native.width, native.height)
     return Frame(
-        planes=tuple(_view(plane, shape, plan.dtype) for plane, shape in zip(native.planes, shapes)),
+        planes=tuple(np.asarray(_Shared(native, p, s, plan.dtype)) for p, s in zip(native.planes, shapes)),
         format=native.format.name,
         pts=native.pts or 0,
         time_base=time_base,
@@ -88,14 +89,19 @@ def to_native(frame: Frame) -> av.VideoFrame:
     return native
 
 
-def _view(plane: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Plane:
-    row = plane.line_size // dtype.itemsize
-    lines = np.frombuffer(plane, dtype)[: abs(row) * shape[0]].reshape(shape[0], abs(row))
-    if row < 0:
-        lines = lines[::-1]
-    if len(shape) == 3:
-        return lines[:, : shape[1] * shape[2]].reshape(shape)
-    return lines[:, : shape[1]]
+class _Shared:
+    """One plane of `native` as numpy sees it, read-only; keeps the picture it is part of alive and within reach."""
+
+    def __init__(self, native: av.VideoFrame, plane: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        inner = (shape[2] * dtype.itemsize, dtype.itemsize) if len(shape) == 3 else (dtype.itemsize,)
+        self.native = native
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (plane.buffer_ptr, True),
+            "shape": shape,
+            "strides": (plane.line_size, *inner),  # negative where libavfilter flipped by pointing at the last row
+            "typestr": dtype.str,
+        }
 
 
 def _equivalent(native: av.VideoFrame) -> av.VideoFrame:
@@ -123,22 +129,15 @@ def _colour(matrix: int, primaries: int, transfer: int, range: int) -> Colour:
 
 
 def _origin(frame: Frame) -> av.VideoFrame | None:
-    """The VideoFrame that `frame`'s planes are untouched views of, if there is one."""
-    owner = _owner(frame.planes[0])
-    native = getattr(owner, "frame", None)
-    if not isinstance(native, av.VideoFrame) or native.format.name != frame.format:
+    """The VideoFrame that `frame`'s planes are untouched views of, if there is one: it has flags and side data too."""
+    shared = frame.planes[0].base
+    if not isinstance(shared, _Shared) or shared.native.format.name != frame.format:
         return None
+    native = shared.native
     if (native.width, native.height) != (frame.width, frame.height):
         return None
     same = all(_is_all_of(plane, part) for plane, part in zip(frame.planes, native.planes))
     return native if same else None
-
-
-def _owner(plane: Plane) -> Any:
-    owner: Any = plane
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    return owner
 
 
 def _is_all_of(plane: Plane, part: Any) -> bool:
@@ -171,6 +170,8 @@ def _wrap(frame: Frame) -> av.VideoFrame | None:
 def _copy(frame: Frame) -> av.VideoFrame:
     native = av.VideoFrame(frame.width, frame.height, frame.format)
     shapes = frame.layout.shapes(frame.width, frame.height)
-    for plane, part, shape in zip(frame.planes, native.planes, shapes):
-        np.copyto(_view(part, shape, frame.layout.dtype), plane)
+    parts: Any = native.planes
+    for plane, part, (height, *width) in zip(frame.planes, parts, shapes):
+        rows = np.frombuffer(part, frame.layout.dtype).reshape(height, -1)
+        rows[:, : math.prod(width)] = plane.reshape(height, -1)
     return native

@@ -18,18 +18,17 @@ from typing import Any, Final
 from cinemill.errors import JobError
 
 MAGIC: Final = b"cinemill part 1\n"
-_PACKET: Final = struct.Struct("<qqqIB")
-"""pts, dts, duration in units of the spec's time_base; size in bytes; 1 for a keyframe, 2 for the notes."""
+_PACKET: Final = struct.Struct("<qqIB")
+"""pts, duration in units of the spec's time_base; size in bytes; 1 for a keyframe, 2 for the notes."""
 _FOOTER: Final = struct.Struct("<4sQI")
 _END: Final = b"DONE"
 
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """One encoded picture."""
+    """One encoded picture. Its place in the file is its place in decoding order."""
 
     pts: int
-    dts: int
     duration: int
     keyframe: bool
     data: bytes
@@ -45,14 +44,14 @@ class PartWriter:
         self._put(MAGIC)
 
     def add(self, packet: Coded) -> None:
-        self._put(_PACKET.pack(packet.pts, packet.dts, packet.duration, len(packet.data), packet.keyframe))
+        self._put(_PACKET.pack(packet.pts, packet.duration, len(packet.data), packet.keyframe))
         self._put(packet.data)
         self._count += 1
 
     def close(self, notes: dict[str, Any]) -> None:
         """`notes` is a JSON-safe record that travels with the part, such as damage found in its source."""
         text = json.dumps(notes).encode()
-        self._put(_PACKET.pack(0, 0, 0, len(text), 2) + text)
+        self._put(_PACKET.pack(0, 0, len(text), 2) + text)
         self._file.write(_FOOTER.pack(_END, self._count, self._crc))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -91,6 +90,20 @@ def packets(path: Path) -> Iterator[Coded]:
             yield payload
 
 
+def times(path: Path) -> list[int]:
+    """The pts of every packet in decoding order, without reading or checking the pictures themselves."""
+    found: list[int] = []
+    end = path.stat().st_size - _FOOTER.size
+    with path.open("rb") as file:
+        file.seek(len(MAGIC))
+        while file.tell() < end and len(header := file.read(_PACKET.size)) == _PACKET.size:
+            pts, _, length, kind = _PACKET.unpack(header)
+            if kind != 2:
+                found.append(pts)
+            file.seek(length, os.SEEK_CUR)
+    return found
+
+
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -103,11 +116,11 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
             header = file.read(_PACKET.size)
             if len(header) < _PACKET.size:
                 break
-            pts, dts, duration, length, kind = _PACKET.unpack(header)
+            pts, duration, length, kind = _PACKET.unpack(header)
             data = file.read(length)
             crc = zlib.crc32(data, zlib.crc32(header, crc))
             count += kind < 2
-            yield kind, data if kind == 2 else Coded(pts, dts, duration, bool(kind), data)
+            yield kind, data if kind == 2 else Coded(pts, duration, bool(kind), data)
         end, promised, checksum = _FOOTER.unpack(file.read(_FOOTER.size).ljust(_FOOTER.size, b"\0"))
     if (end, promised, checksum) != (_END, count, crc):
         raise JobError(f"{path} is damaged or incomplete; it will be made again.")

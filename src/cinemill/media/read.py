@@ -46,8 +46,6 @@ from cinemill.media.types import (
 
 # Demuxers that are no media of their own: text art, and lists that name other files to open.
 _REFUSED_FORMATS = {"tty", "concat", "hls", "dash", "imf", "webm_dash_manifest", "lavfi", "ffmetadata"}
-# AVFieldOrder: 2 and 4 show the top field first, 3 and 5 the bottom field (AV_FIELD_TT, BB, TB, BT).
-_FIELD_ORDER: dict[int, FieldOrder] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
 
 
 @dataclass
@@ -174,7 +172,7 @@ def _picture(container: InputContainer) -> Any | None:
 
 
 def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
-    native = _first_picture(container, stream)
+    native = next(_natives(container, stream, Damage()), None)
     common = {name: getattr(_track(stream), name) for name in Track.__dataclass_fields__}
     sar = stream.sample_aspect_ratio or Fraction(1)
     size = (stream.width, stream.height)
@@ -209,25 +207,17 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
         start_pts=stream.start_time or 0,
         sar=Fraction(sar),
         colour=replace(colour, range="full") if name.startswith("yuvj") else colour,
-        field_order=_order(stream, native),
+        field_order=_order(native),
         rotation=rotation,
         hdr=hdr,
     )
 
 
-def _first_picture(container: InputContainer, stream: Any) -> Any | None:
-    try:
-        return next(iter(container.decode(stream)), None)
-    except (averror.FFmpegError, OSError):
-        return None  # unreadable at the front; `frames` will say more
-
-
-def _order(stream: Any, native: Any | None) -> FieldOrder:
+def _order(native: Any | None) -> FieldOrder:
+    """What the picture's own flags say; containers and parsers have been seen to claim the opposite."""
     if native is None or not native.interlaced_frame:
         return "progressive"
-    # DV stores the bottom field first and says nothing; elsewhere top first is the usual case.
-    silent: FieldOrder = "bff" if stream.codec_context.name == "dvvideo" else "tff"
-    return _FIELD_ORDER.get(stream.codec_context.field_order, silent)
+    return "tff" if lavfi.passes(native, "eq(interlace_type,1)") else "bff"
 
 
 def _hdr(native: Any) -> Hdr | None:
@@ -303,16 +293,16 @@ def index(info: MediaInfo) -> Index:
     video = picture_of(info)
     pts: list[int] = []
     keyframes: list[int] = []
-    exact = True
     damage = Damage()
     with opened(info.path) as container:
         stream = container.streams[video.index]
-        exact = not _keeps_dts_only(container, stream)
+        by_dts = _keeps_dts_only(container, stream)
+        exact = not by_dts
         for packet in _packets(container, stream, damage):
             if packet.is_discard or not packet.size:
                 continue
-            time = packet.pts if packet.pts is not None else packet.dts
             exact = exact and packet.pts is not None
+            time = packet.dts if by_dts or packet.pts is None else packet.pts
             if time is not None:
                 pts.append(time)
                 if packet.is_keyframe:
@@ -457,10 +447,10 @@ def _natives(container: InputContainer, stream: Any, damage: Damage) -> Iterator
 def _stamped(
     natives: Iterable[Any], container: InputContainer, stream: Any, video: VideoTrack, damage: Damage
 ) -> Iterator[Frame]:
-    """Frames with the file's pts; a missing or backward one is mended and noted."""
+    """Frames with the file's pts, each lasting until the next; a missing or backward pts is mended and noted."""
     by_dts = _keeps_dts_only(container, stream)
     step = max(1, round(1 / (video.frame_rate * video.time_base)))
-    delay = last = None
+    delay = held = None
     for native in natives:
         if by_dts and delay is None:
             # The first picture out belongs to the first packet in; its dts is late by the decoder's delay.
@@ -471,13 +461,30 @@ def _stamped(
         if pts is None and not by_dts:
             pts = native.dts
         if pts is None:  # a drained picture has no packet, and an elementary stream no clock
-            pts = stream.start_time or 0 if last is None else last + step
-        if last is not None and pts <= last:
-            pts = last + 1
-            damage.repaired.append(float(pts * video.time_base))
-        last = native.pts = pts
-        order = video.field_order if native.interlaced_frame else "progressive"
-        yield of_native(native, video.time_base, video.sar, order)
+            pts = stream.start_time or 0 if held is None else held.pts + step
+        if held is not None:
+            if pts <= held.pts:
+                pts = held.pts + 1
+                damage.repaired.append(float(pts * video.time_base))
+            held.duration = pts - held.pts
+            yield _frame(held, video)
+        native.pts = pts
+        held = native
+    if held is not None:
+        held.duration = _until_end(held, container, stream) or held.duration or step
+        yield _frame(held, video)
+
+
+def _frame(native: Any, video: VideoTrack) -> Frame:
+    order = video.field_order if native.interlaced_frame else "progressive"
+    return of_native(native, video.time_base, video.sar, order)
+
+
+def _until_end(native: Any, container: InputContainer, stream: Any) -> int | None:
+    """How long the last picture lasts where the track's end says so: MP4's packets tell times between decodings."""
+    if "mp4" not in container.format.name or not stream.duration:
+        return None
+    return max(0, (stream.start_time or 0) + stream.duration - native.pts)
 
 
 def sound_of(info: MediaInfo, which: int = 0) -> AudioTrack:

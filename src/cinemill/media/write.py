@@ -11,6 +11,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,36 +82,43 @@ def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage)
     """
     context = open_encoder(spec)
     done = 0
+    lengths: dict[int, int] = {}
     with said_plainly(path):
         writer = parts.PartWriter(path)
         try:
             for frame in _fitting(frames, spec):
+                lengths[frame.pts] = frame.duration
                 for packet in context.encode(to_native(frame)):
-                    writer.add(_coded(packet, spec))
+                    writer.add(_coded(packet, lengths))
                 done += 1
                 yield done
             for packet in context.encode(None) if done else []:
-                writer.add(_coded(packet, spec))
+                writer.add(_coded(packet, lengths))
             writer.close({"pictures": done, "corrupt": damage.corrupt, "repaired": damage.repaired})
         finally:
             writer.abandon()
 
 
 def _fitting(frames: Iterable[Frame], spec: VideoSpec) -> Iterator[Frame]:
-    """Frames in the encoder's size and format; libav rescales whatever differs in the middle of a stream."""
+    """Frames in the encoder's format that say of themselves what `spec` says of them."""
     stream = lavfi.converted(frames, spec.pix_fmt)
-    if spec.field_order != "progressive":
-        # Encoders read the field order off each picture, and only this filter can set it.
-        yield from lavfi.run(stream, f"setfield={spec.field_order}", spec.field_order)
-    else:
-        yield from stream
+    first = next(stream, None)
+    if first is None:
+        return
+    # Encoders read field order and pixel shape off each picture, and only these filters can set them.
+    graph = [f"setsar={spec.sar}:max=65535"] if spec.sar != 1 else []
+    if to_native(first).interlaced_frame != (spec.field_order != "progressive"):
+        graph.append(f"setfield={_SETFIELD[spec.field_order]}")
+    stream = chain([first], stream)
+    yield from lavfi.run(stream, ",".join(graph), spec.field_order) if graph else stream
 
 
-def _coded(packet: Any, spec: VideoSpec) -> parts.Coded:
-    packet.time_base = spec.time_base
-    pts = packet.pts
-    dts = pts if packet.dts is None else packet.dts
-    return parts.Coded(pts, dts, packet.duration or 0, packet.is_keyframe, bytes(packet))
+_SETFIELD: Final = {"progressive": "prog", "tff": "tff", "bff": "bff"}
+
+
+def _coded(packet: Any, lengths: dict[int, int]) -> parts.Coded:
+    # Not every encoder passes durations on.
+    return parts.Coded(packet.pts, lengths.pop(packet.pts, 0), packet.is_keyframe, bytes(packet))
 
 
 def assemble(
@@ -212,18 +220,27 @@ Flow = Iterator[tuple[float, Any]]
 
 
 def _pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any) -> Flow:
+    """The pictures of all parts, decoded in one order on one clock: an encoder's dts hold only within its part."""
     assert spec
-    last: int | None = None
-    for piece in pieces:
-        for coded in parts.packets(piece):
-            # Every part starts with an encoder's lead-in of its own; where the leads overlap the dts must still rise.
-            dts = coded.dts if last is None else max(coded.dts, last + 1)
-            last = dts
-            packet = av.Packet(coded.data)
-            packet.stream, packet.time_base = stream, spec.time_base
-            packet.pts, packet.dts, packet.duration = coded.pts, dts, coded.duration
-            packet.is_keyframe = coded.keyframe
-            yield float(dts * spec.time_base), packet
+    coded = [parts.times(piece) for piece in pieces]
+    shown = [sorted(times) for times in coded]
+    delay = max(map(_delay, coded, shown), default=0)
+    step = max(1, round(1 / (spec.rate * spec.time_base)))
+    start = next(chain(*shown), 0)
+    # A picture is due when the one `delay` places before it is shown: the latest that is early enough for all.
+    due = chain((start - step * early for early in range(delay, 0, -1)), *shown)
+    for picture, dts in zip(chain.from_iterable(map(parts.packets, pieces)), due):
+        packet = av.Packet(picture.data)
+        packet.stream, packet.time_base = stream, spec.time_base
+        packet.pts, packet.dts, packet.duration = picture.pts, dts, picture.duration
+        packet.is_keyframe = picture.keyframe
+        yield float(dts * spec.time_base), packet
+
+
+def _delay(coded: Sequence[int], shown: Sequence[int]) -> int:
+    """How many pictures at most are decoded before one that is shown earlier than all of them."""
+    rank = {pts: place for place, pts in enumerate(shown)}
+    return max((place - rank[pts] for place, pts in enumerate(coded)), default=0)
 
 
 def _flows(info: MediaInfo, plan: dict[int, Carry], streams: dict[int, Any]) -> list[Flow]:
@@ -245,8 +262,6 @@ def _copied(info: MediaInfo, streams: dict[int, Any]) -> Flow:
             for packet in container.demux([container.streams[i] for i in streams]):
                 if not packet.size or packet.dts is None or packet.pts is None:
                     continue
-                if packet.pts < 0 and packet.pts + (packet.duration or 0) <= 0:
-                    continue  # decoder lead-in that is never presented; not every container has negative time
                 index = packet.stream.index
                 packet.dts = max(packet.dts, last.get(index, packet.dts - 1) + 1)
                 packet.pts = max(packet.pts, packet.dts)

@@ -1,0 +1,39 @@
+"""Clips made once per run, and the real ones where they are present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clips import MAKERS
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`clip("vfr.mp4")`: the path of a clip of `clips.MAKERS`, made on first use. Never write to it."""
+    made: dict[str, Path] = {}
+
+    def path_of(name: str) -> Path:
+        if name not in made:
+            path = tmp_path_factory.mktemp("clip") / name
+            MAKERS[name](path)
+            made[name] = path
+        return made[name]
+
+    return path_of
+
+
+@pytest.fixture(scope="session")
+def real() -> Callable[[str], Path]:
+    """`real("fire2.mp4")`: a real clip from `../shared/media` or `CINEMILL_TEST_MEDIA`; skips without it."""
+    folder = Path(os.environ.get("CINEMILL_TEST_MEDIA") or Path(__file__).parents[2] / "shared" / "media")
+
+    def path_of(name: str) -> Path:
+        if not (folder / name).exists():
+            pytest.skip(f"{folder / name} is not here")
+        return folder / name
+
+    return path_of
