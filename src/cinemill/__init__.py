@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from cinemill.version import __version__
 
 if TYPE_CHECKING:
     from cinemill.filters import Chain
@@ -86,12 +86,12 @@ class Clip:
 
     def frames(self, threads: int = 0) -> Iterator[Frame]:
         """Filtered frames, read-only, in order."""
-        from cinemill import hardware
+        from cinemill.hardware import cores
         from cinemill.media import read
 
         info = read.probe(self.path)
         self.chain.check(read.picture_of(info))
-        return self.chain.run(read.frames(info), threads or hardware.cores())
+        return self.chain.run(read.frames(info), threads or cores())
 
     def write(self, output: str | Path, *, overwrite: bool = False, **encoding: Any) -> Done:
         """Make a file of it, with every other track of the source; `encoding` as for the process operation."""

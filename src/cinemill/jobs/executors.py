@@ -205,11 +205,11 @@ def _work(folder: str, chunk: Chunk) -> None:
 
 def executor(where: str) -> Executor:
     """The executor for `--on`. Raises UnknownName."""
-    from cinemill import hardware
     from cinemill.errors import UnknownName
+    from cinemill.hardware import cores
 
     if where in ("auto", "serial"):
         return Serial()
     if where == "processes":
-        return Processes(hardware.cores())
+        return Processes(cores())
     raise UnknownName("place to run", where, ["auto", "serial", "processes"])

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from cinemill import __version__
 from cinemill.errors import OpenFailed, PlanMismatch
 from cinemill.operations import Chunk, Decided, Operation, Request, get
+from cinemill.version import __version__
 
 CHUNK_SECONDS = 30.0
 """Programme per chunk: what a kill costs at most, against what starting an encoder anew costs in size."""

@@ -52,7 +52,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         return own if holds_anything and request.params.codec not in ("ffv1", "vp9") else ".mkv"
 
     def decide(self, request: Request[V]) -> VideoDecided:
-        from cinemill import hardware
+        from cinemill.hardware import cores
         from cinemill.media import encoders, read, tracks
 
         assert request.output
@@ -71,7 +71,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             picture,
             chain.rate(video.frame_rate),
             video.hdr,
-            hardware.cores(),
+            cores(),
         )
         notes += [*lost, *carried]
         if index.cut_off is not None:
@@ -100,7 +100,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         return _on_keyframes(index, round(Fraction(seconds) / video.time_base))
 
     def part(self, request: Request[V], decided: VideoDecided, chunk: Chunk, path: Path) -> Iterator[int]:
-        from cinemill import hardware
+        from cinemill.hardware import cores
         from cinemill.media import read, write
         from cinemill.media.flow import ahead
 
@@ -119,7 +119,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             damage=damage,
         )
         chain = text.chain([*decided.chain])
-        done = ahead(chain.run(ahead(frames), hardware.cores())) if chain.steps else ahead(frames)
+        done = ahead(chain.run(ahead(frames), cores())) if chain.steps else ahead(frames)
         pictures = within(done, chunk, video)
         scale = chain.rate(video.frame_rate) / video.frame_rate
         for count in write.encode(pictures, decided.spec, path, damage):

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cinemill import __version__
 from cinemill.errors import Cancelled, CinemillError
 from cinemill.surfaces import glance, studio
+from cinemill.version import __version__
 
 app = typer.Typer(
     name="cinemill",

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from cinemill import __version__, hardware
 from cinemill.errors import CinemillError, UnsupportedMedia
+from cinemill.hardware import cores, gpus
 from cinemill.settings import settings
+from cinemill.version import __version__
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _encoders() -> Iterator[Finding]:
     for encoder in encoders.ENCODERS:
         output = VideoOutput(codec=encoder.codec, encoder=encoder.name)
         try:
-            encoders.spec_for(output, picture, Fraction(25), None, hardware.cores())
+            encoders.spec_for(output, picture, Fraction(25), None, cores())
             yield Finding("encoders", encoder.name, "works", encoder.codec)
         except UnsupportedMedia as error:
             needed = encoder.name == "libx264"
@@ -73,8 +74,8 @@ def _encoders() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("machine", "cores", "works", str(hardware.cores()))
-    found = hardware.gpus()
+    yield Finding("machine", "cores", "works", str(cores()))
+    found = gpus()
     for gpu in found:
         memory = f", {gpu.memory_mib} MiB" if gpu.memory_mib else ""
         yield Finding("machine", "GPU", "works", f"{gpu.name} ({gpu.vendor}{memory})")

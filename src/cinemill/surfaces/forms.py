@@ -14,8 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cinemill import catalogue
-from cinemill.catalogue import Params
+from cinemill.catalogue import Params, bounds, extra
+from cinemill.catalogue import preset as named_preset
 from cinemill.errors import OpenFailed, RequestError
 from cinemill.operations import Operation, Request, get
 
@@ -86,7 +86,7 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
         default=None if field.is_required() else field.default,
         required=field.is_required(),
         choices=choices,
-        span=catalogue.bounds(field),
+        span=bounds(field),
         group=group,
     )
 
@@ -94,7 +94,7 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
 def _names_file(field: FieldInfo) -> bool:
     """Whether a value is a file: said by the field, or, where it may be left out, by its annotation."""
     inner = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
-    return any(catalogue.extra(info, "file") for info in [field, *inner] if isinstance(info, FieldInfo))
+    return any(extra(info, "file") for info in [field, *inner] if isinstance(info, FieldInfo))
 
 
 def _without_none(annotation: Any) -> Any:
@@ -115,7 +115,7 @@ def request(
 ) -> Request[Any]:
     """A checked request. Raises RequestError."""
     operation = get(name)
-    values = dict(catalogue.preset(preset, name).params) if preset else {}
+    values = dict(named_preset(preset, name).params) if preset else {}
     params = operation.params.of(values | explicit, name)
     return Request(name, params, tuple(inputs), output)
 

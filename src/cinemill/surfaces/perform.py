@@ -11,11 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cinemill import operations
 from cinemill.errors import Cancelled, CinemillError
 from cinemill.jobs.events import Event
 from cinemill.jobs.plan import CHUNK_SECONDS
-from cinemill.operations import Request
+from cinemill.operations import Request, get
 from cinemill.surfaces import forms
 
 
@@ -48,7 +47,7 @@ class Common:
 
 def command(name: str) -> tuple[Callable[..., None], str]:
     """A function with the signature that typer needs, and its help."""
-    operation = operations.get(name)
+    operation = get(name)
     entries = forms.entries(operation.params)
 
     def run(**given: Any) -> None:
