@@ -1,0 +1,29 @@
+"""What may be imported where, beyond what import-linter says."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src" / "cinemill"
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "manager", "base"}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [path for path in SOURCE.rglob("*.py") if path.stem in FORBIDDEN_NAMES] == []
+
+
+def test_errors_and_version_load_standard_library_only() -> None:
+    for name in ("errors", "version"):
+        tree = ast.parse((SOURCE / f"{name}.py").read_text("utf-8"))
+        imported = {
+            (node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        }
+        assert imported <= sys.stdlib_module_names | {"__future__"}, name
+
+
+def test_only_one_file_starts_programs() -> None:
+    """Looking at nvidia-smi aside, FFmpeg is started in one place, and engines will be in theirs."""
+    starters = {path.name for path in SOURCE.rglob("*.py") if "import subprocess" in path.read_text("utf-8")}
+    assert starters == {"program.py", "hardware.py"}
