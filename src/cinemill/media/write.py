@@ -131,9 +131,9 @@ def assemble(
 ) -> Generator[float, None, None]:
     """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
 
-    Gives back seconds of programme written as it goes. `spec` None means
-    that no picture is encoded; it may still be among the carried tracks. Raises DiskFull, and
-    JobError when a piece turns out to be damaged.
+    Gives back seconds of programme written as it goes. `spec` None means that no picture is encoded; it may still be
+    among the carried tracks. Where `info` has no picture, as for sound alone, the new one comes first. Raises
+    DiskFull, and JobError when a piece turns out to be damaged.
     """
     options = {"movflags": "+faststart+use_metadata_tags"} if format in ("mp4", "mov") else {}
     options["avoid_negative_ts"] = "disabled"  # pts are kept, not shifted
@@ -142,27 +142,28 @@ def assemble(
         try:
             streams: dict[int, Any] = {}
             plan = {carry.track.index: carry for carry in carried}
+            picture = _add_picture(out, spec) if spec and info.video is None else None
             for track in info.tracks:
                 if spec and info.video is not None and track.index == info.video.index:
-                    streams[track.index] = _add_picture(out, spec, source.streams[track.index], track)
+                    picture = _described(_add_picture(out, spec), source.streams[track.index], track)
                 elif (carry := plan.get(track.index)) is not None:
                     stream = _add_other(out, carry, source.streams[track.index])
                     if stream is not None:
                         streams[track.index] = stream
             _tag(out, info, source)
             out.start_encoding()
-            flows = [_pictures(pieces, spec, streams[info.video.index])] if spec and info.video else []
+            flows = [_pictures(pieces, spec, picture)] if spec else []
             flows += _flows(info, plan, streams)
             yield from _interleave(out, flows)
         finally:
             out.close()
 
 
-def _add_picture(out: OutputContainer, spec: VideoSpec, source: Any, track: Track) -> Any:
+def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:
     stream: Any = out.add_stream(spec.encoder, rate=spec.rate)
     configure(stream.codec_context, spec)
     stream.time_base = spec.time_base
-    return _described(stream, source, track)
+    return stream
 
 
 def _add_other(out: OutputContainer, carry: Carry, source: Any) -> Any | None:
