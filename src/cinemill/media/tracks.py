@@ -14,7 +14,9 @@ from typing import Any, Final, Literal
 import av
 from av import error as averror
 
-from cinemill.errors import OutputRefused
+from cinemill.errors import OutputRefused, UnsupportedMedia
+from cinemill.media.encoders import configure
+from cinemill.media.output import VideoSpec
 from cinemill.media.read import opened
 from cinemill.media.types import MediaInfo, Track
 
@@ -119,6 +121,18 @@ def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Ca
 def _sound_encoder(codec: str, format: str) -> str:
     lossless = codec.startswith("pcm_") or codec in ("flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape")
     return _SOUND[format][lossless]
+
+
+def check_picture(format: str, spec: VideoSpec) -> None:
+    """Raises UnsupportedMedia when a container of `format` cannot hold pictures encoded by `spec`."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format) as trial:
+            configure(trial.add_stream(spec.encoder, rate=spec.rate).codec_context, spec)
+            trial.start_encoding()
+    except (averror.FFmpegError, ValueError):
+        raise UnsupportedMedia(
+            f"{format} cannot hold {spec.codec}; give the output another suffix, .mkv say."
+        ) from None
 
 
 def _header_accepts(format: str, stream: Any) -> bool:

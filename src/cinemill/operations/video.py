@@ -73,6 +73,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             video.hdr,
             cores(),
         )
+        tracks.check_picture(format, spec)
         notes += [*lost, *carried]
         if index.cut_off is not None:
             notes.append(f"the file breaks off at {index.cut_off:.1f} s; what came before is kept.")
