@@ -18,6 +18,23 @@ def rescale(pts: int, source: Fraction, target: Fraction) -> int:
     return rounded if exact >= 0 else -rounded
 
 
+class Even:
+    """Times of blocks that follow one another, told by a clock coarser than the blocks' own unit.
+
+    Within `slack` units of where a block is due it begins there; further off there is a gap, and the clock is right.
+    """
+
+    def __init__(self, slack: Fraction | int) -> None:
+        self.slack = slack
+        self.due: int | None = None
+
+    def start(self, told: int, length: int) -> int:
+        """When a block begins that is `length` units long, for the time that was told of it."""
+        begins = told if self.due is None or abs(told - self.due) > self.slack else self.due
+        self.due = begins + length
+        return begins
+
+
 def seconds(pts: int, time_base: Fraction) -> float:
     """For display only."""
     return float(pts * time_base)

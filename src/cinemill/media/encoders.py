@@ -129,8 +129,11 @@ ENCODERS: Final = (
     Encoder("prores_ks", "prores", "software", _prores),
 )
 
-# Codecs whose bitstream can say how bright the mastering display was.
-_CARRIES_HDR: Final = {"h264", "hevc", "av1"}
+# Encoders that write into the bitstream how bright the mastering display was.
+CARRIES_HDR: Final = {"libx264", "libx265", "libsvtav1"}
+_HDR_TRANSFERS: Final = {"smpte2084", "arib-std-b67", "unspecified"}
+# Codecs whose pictures can say which field is earlier in time.
+_CARRIES_FIELDS: Final = {"h264", "ffv1", "prores"}
 
 
 def spec_for(
@@ -149,7 +152,8 @@ def spec_for(
             refusals.append(f"{encoder.name} cannot store {picture.format}")
             continue
         stored = next(lavfi.converted([picture], pix_fmt))
-        options = encoder.options(output, hdr, pix_fmt)
+        light = hdr if stored.colour.transfer in _HDR_TRANSFERS else None
+        options = encoder.options(output, light, pix_fmt)
         spec = VideoSpec(
             encoder=encoder.name,
             codec=encoder.codec,
@@ -169,8 +173,10 @@ def spec_for(
         )
         refusal = trial(spec)
         if refusal is None:
-            if hdr and encoder.codec not in _CARRIES_HDR:
-                notes.append(f"{encoder.codec} has no place for mastering-display and light-level data; they are lost.")
+            if light and encoder.name not in CARRIES_HDR:
+                notes.append(f"{encoder.name} writes no mastering-display and light-level data; only .mkv keeps them.")
+            if picture.field_order != "progressive" and encoder.codec not in _CARRIES_FIELDS:
+                notes.append(f"{encoder.codec} does not say that pictures are interlaced; players will show combing.")
             return spec, notes
         log.info("%s is not used: %s", encoder.name, refusal)
         refusals.append(f"{encoder.name}: {refusal}")

@@ -11,7 +11,7 @@ import math
 import struct
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -23,11 +23,12 @@ import av
 import numpy as np
 from av import error as averror
 from av.container import InputContainer
+from av.format import ContainerFormat, Flags
 from av.sidedata.sidedata import Type as SideType
 from av.stream import Discard, Disposition
 
 from cinemill.errors import DecodeFailed, NoSuchStream, OpenFailed, UnsupportedMedia
-from cinemill.media import clock, lavfi
+from cinemill.media import clock, jumps, lavfi
 from cinemill.media.colour import Colour
 from cinemill.media.formats import layout
 from cinemill.media.native import SAME_VALUES, of_native
@@ -55,17 +56,28 @@ class Damage:
     corrupt: list[float] = field(default_factory=list[float])
     """When a packet or frame was damaged. What could be decoded of it is kept."""
     repaired: list[float] = field(default_factory=list[float])
-    """When a pts was missing or ran backwards and was set one tick after its predecessor."""
+    """When a pts was missing or ran backwards, or the clock jumped, and was made to run on."""
+    resized: list[float] = field(default_factory=list[float])
+    """When a picture came in another size or format and was made like the first."""
     cut_off: float | None = None
     """Where reading failed, or the file ends before its time."""
 
     def __bool__(self) -> bool:
-        return bool(self.corrupt or self.repaired or self.cut_off is not None)
+        return bool(self.corrupt or self.repaired or self.resized or self.cut_off is not None)
+
+    def record(self) -> dict[str, list[float]]:
+        """The times, JSON-safe: what a part notes of its source."""
+        return {"corrupt": self.corrupt, "repaired": self.repaired, "resized": self.resized}
 
     def describe(self) -> list[str]:
         """One sentence per kind of damage."""
         lines: list[str] = []
-        for times, what in ((self.corrupt, "damaged picture"), (self.repaired, "repaired timestamp")):
+        kinds = (
+            (self.corrupt, "damaged picture"),
+            (self.repaired, "repaired timestamp"),
+            (self.resized, "rescaled picture"),
+        )
+        for times, what in kinds:
             if times:
                 shown = ", ".join(clock.show(t) for t in sorted(set(times))[:5])
                 more = f" and {len(times) - 5} more" if len(times) > 5 else ""
@@ -143,7 +155,7 @@ def _track(stream: Any) -> Track:
         "codec": context.codec.canonical_name if context else "unknown",
         "time_base": stream.time_base or Fraction(1, 1000),
         "language": stream.language,
-        "title": stream.metadata.get("title"),
+        "title": stream.metadata.get("title") or stream.metadata.get("name"),
         "dispositions": tuple(flag.name for flag in stream.disposition),
     }
     if stream.type == "audio" and context:
@@ -172,7 +184,7 @@ def _picture(container: InputContainer) -> Any | None:
 
 
 def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
-    native = next(_natives(container, stream, Damage()), None)
+    native = next(_natives(_packets(container, stream, Damage()), Damage()), None)
     common = {name: getattr(_track(stream), name) for name in Track.__dataclass_fields__}
     sar = stream.sample_aspect_ratio or Fraction(1)
     size = (stream.width, stream.height)
@@ -262,13 +274,15 @@ class Index:
 
     `exact`: every packet has a pts of its own, so that the file may be entered at any keyframe. Where it is False
     (elementary streams, AVI with reordered pictures) a stream can only be read from its start.
-    `cut_off`: seconds at which the file breaks off before its time, or None.
+    `cut_off`: seconds at which the file breaks off before its time, or None. `shifts`: seconds added to the file's
+    clock from its start and from each of its jumps on; `pts` and `keyframes` are on the clock that runs on.
     """
 
     pts: tuple[int, ...]
     keyframes: tuple[int, ...]
     exact: bool
     cut_off: float | None = None
+    shifts: tuple[Fraction, ...] = (Fraction(0),)
 
     def wanted(self, start: int, before: int) -> int:
         """The pts of the picture `before` places ahead of `start`, or of the first one there is."""
@@ -294,11 +308,12 @@ def index(info: MediaInfo) -> Index:
     pts: list[int] = []
     keyframes: list[int] = []
     damage = Damage()
+    shifts = [Fraction(0)]
     with opened(info.path) as container:
         stream = container.streams[video.index]
         by_dts = _keeps_dts_only(container, stream)
         exact = not by_dts
-        for packet in _packets(container, stream, damage):
+        for packet in jumps.found(_packets(container, stream, damage), video.step, shifts):
             if packet.is_discard or not packet.size:
                 continue
             exact = exact and packet.pts is not None
@@ -308,11 +323,11 @@ def index(info: MediaInfo) -> Index:
                 if packet.is_keyframe:
                     keyframes.append(time)
     pts.sort()
-    exact = exact and len(set(pts)) == len(pts)
+    exact = exact and len(set(pts)) == len(pts) and len(shifts) == 1
     cut_off = damage.cut_off
     if pts and len(pts) < (video.frames_from_header or 0):
         cut_off = float(pts[-1] * video.time_base)
-    return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off)
+    return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, tuple(shifts))
 
 
 def _keeps_dts_only(container: InputContainer, stream: Any) -> bool:
@@ -398,6 +413,7 @@ def _entered(
             finally:
                 damage.corrupt += noted.corrupt
                 damage.repaired += noted.repaired
+                damage.resized += noted.resized
             return
         stream.close()
 
@@ -415,22 +431,42 @@ def _decode(info: MediaInfo, entry: int | None, damage: Damage, threads: int) ->
                 container.seek(entry, stream=stream, backward=True)
             except (averror.FFmpegError, OSError):
                 return
-        natives = _natives(container, stream, damage)
+        natives = _natives(_running(container, stream, video, damage), damage)
         first = next(natives, None)
         if first is None:
             if entry is None:
                 raise DecodeFailed(f"no picture of {info.path} can be decoded; the file may be damaged.")
             return
-        pictures = _stamped(chain([first], natives), container, stream, video, damage)
         turn = _upright(first)
-        upright = lavfi.run(pictures, turn) if turn else pictures
+        size = (video.height, video.width) if "transpose" in turn else (video.width, video.height)
+        pictures = _stamped(chain([first], natives), container, stream, video, damage)
+        alike = (_like_first(picture, size, video.format, damage) for picture in pictures)
+        upright = lavfi.run(alike, turn) if turn else alike
         yield from (frame for frame in upright if entry is None or frame.pts >= entry)
 
 
-def _natives(container: InputContainer, stream: Any, damage: Damage) -> Iterator[Any]:
+def _like_first(frame: Frame, size: tuple[int, int], format: str, damage: Damage) -> Frame:
+    if (frame.width, frame.height) == size and frame.format == format:
+        return frame
+    damage.resized.append(frame.time)
+    same = next(lavfi.run([frame], f"scale={size[0]}:{size[1]}:flags=bicubic+accurate_rnd,format={format}"))
+    return replace(same, sar=frame.sar, colour=frame.colour)
+
+
+def _running(container: InputContainer, stream: Any, video: VideoTrack, damage: Damage) -> Iterator[Any]:
+    """The picture's packets on one running clock; its jumps are noted as repairs."""
+    shifts = [Fraction(0)]
+    for packet in jumps.found(_packets(container, stream, damage), video.step, shifts):
+        if len(shifts) > 1:
+            damage.repaired.append(float((packet.dts or 0) * packet.time_base))
+            del shifts[:-1]
+        yield packet
+
+
+def _natives(packets: Iterable[Any], damage: Damage) -> Iterator[Any]:
     """Decode, keeping what can be kept; the last packet that demux hands out is empty and drains the decoder."""
-    for packet in _packets(container, stream, damage):
-        at = float((packet.pts or packet.dts or 0) * stream.time_base)
+    for packet in packets:
+        at = float((packet.pts or packet.dts or 0) * packet.time_base)
         if packet.is_corrupt:
             damage.corrupt.append(at)
         try:
@@ -440,7 +476,7 @@ def _natives(container: InputContainer, stream: Any, damage: Damage) -> Iterator
             continue
         for native in decoded:
             if native.is_corrupt:
-                damage.corrupt.append(float((native.pts or 0) * stream.time_base))
+                damage.corrupt.append(float((native.pts or 0) * packet.time_base))
             yield native
 
 
@@ -449,7 +485,6 @@ def _stamped(
 ) -> Iterator[Frame]:
     """Frames with the file's pts, each lasting until the next; a missing or backward pts is mended and noted."""
     by_dts = _keeps_dts_only(container, stream)
-    step = max(1, round(1 / (video.frame_rate * video.time_base)))
     delay = held = None
     for native in natives:
         if by_dts and delay is None:
@@ -461,7 +496,7 @@ def _stamped(
         if pts is None and not by_dts:
             pts = native.dts
         if pts is None:  # a drained picture has no packet, and an elementary stream no clock
-            pts = stream.start_time or 0 if held is None else held.pts + step
+            pts = stream.start_time or 0 if held is None else held.pts + video.step
         if held is not None:
             if pts <= held.pts:
                 pts = held.pts + 1
@@ -471,7 +506,7 @@ def _stamped(
         native.pts = pts
         held = native
     if held is not None:
-        held.duration = _until_end(held, container, stream) or held.duration or step
+        held.duration = _until_end(held, container, stream) or held.duration or video.step
         yield _frame(held, video)
 
 
@@ -497,19 +532,39 @@ def sound_of(info: MediaInfo, which: int = 0) -> AudioTrack:
 
 def audio(info: MediaInfo, track: AudioTrack, damage: Damage | None = None) -> Iterator[Audio]:
     """The sound of a track as blocks of float32 samples, at its own rate and channels, in order."""
-    for native in audio_natives(info, track, "fltp", damage):
+    for native in audio_natives(info, track, "fltp", damage=damage):
         samples = np.array(native.to_ndarray(), np.float32)
-        yield Audio(samples, native.sample_rate, native.pts or 0, native.layout.name)
+        yield Audio(samples, native.sample_rate, native.pts, native.layout.name)
 
 
 def audio_natives(
-    info: MediaInfo, track: AudioTrack, format: str | None = None, damage: Damage | None = None
+    info: MediaInfo,
+    track: AudioTrack,
+    format: str | None = None,
+    shifts: Sequence[Fraction] | None = None,
+    damage: Damage | None = None,
 ) -> Iterator[Any]:
-    """PyAV audio frames of a track, for `media` only: integer samples stay integer when `format` is None."""
+    """PyAV audio frames of a track, for `media` only, their pts counting samples.
+
+    Integer samples stay integer when `format` is None. `shifts` are those of the picture's clock (`Index.shifts`),
+    looked up when left out.
+    """
+    damage = damage if damage is not None else Damage()
+    shifts = clock_shifts(info) if shifts is None else shifts
+    even = clock.Even(track.time_base * track.sample_rate)
     with opened(info.path) as container:
         stream = container.streams[track.index]
         resampler = av.AudioResampler(format=format) if format else None
-        for native in _natives(container, stream, damage if damage is not None else Damage()):
+        for native in _natives(jumps.followed(_packets(container, stream, damage), shifts), damage):
+            unit = Fraction(1, native.sample_rate)
+            native.pts = even.start(clock.rescale(native.pts or 0, native.time_base, unit), native.samples)
+            native.time_base = unit
             yield from resampler.resample(native) if resampler else [native]
         if resampler:
             yield from resampler.resample(None)
+
+
+def clock_shifts(info: MediaInfo) -> tuple[Fraction, ...]:
+    """What to add to the file's clock, as in `Index`. Cost: one pass over formats whose clock may jump, else none."""
+    jumpy = any(ContainerFormat(name, "r").flags & Flags.ts_discont.value for name in info.format.split(","))
+    return index(info).shifts if jumpy and info.video else (Fraction(0),)

@@ -57,6 +57,14 @@ _TEXT: Final = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "web
 _TEXT_SUBTITLES: Final = {"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "srt"}
 _STYLED: Final = {"ass", "ssa"}
 
+# What Matroska calls a cover of these codecs, which it holds as an attachment.
+COVERS: Final = {
+    "png": ("cover.png", "image/png"),
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "bmp": ("cover.bmp", "image/bmp"),
+    "webp": ("cover.webp", "image/webp"),
+}
+
 How = Literal["copy", "convert", "attach", "leave"]
 
 
@@ -70,9 +78,14 @@ class Carry:
     reason: str = ""
 
     def describe(self) -> str:
-        if self.how == "convert":
-            return f"{self.track.describe()} becomes {self.codec}: {self.reason}"
-        return f"{self.track.describe()} is left out: {self.reason}"
+        """A sentence for messages."""
+        fate = {
+            "copy": "is copied",
+            "attach": "is attached",
+            "convert": f"becomes {self.codec}",
+            "leave": "is left out",
+        }
+        return f"{self.track.describe()} {fate[self.how]}" + (f": {self.reason}" if self.reason else "")
 
 
 def container_of(output: Path, known: Mapping[str, str] = CONTAINERS) -> str:
@@ -93,11 +106,20 @@ def carries(info: MediaInfo, format: str, picture: bool = False) -> list[Carry]:
         ]
 
 
+def is_cover(track: Track) -> bool:
+    """Whether a track is one picture that stands for the file, without a time."""
+    return "attached_pic" in track.dispositions
+
+
 def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
     if track.kind == "attachment":
         if format == "matroska":
             return Carry(track, "attach")
         return Carry(track, "leave", reason=f"{format} cannot hold attachments ({track.title or 'unnamed'})")
+    if is_cover(track) and format == "matroska" and track.codec in COVERS:
+        return Carry(track, "attach")
+    if is_cover(track) and format != "mp4":
+        return Carry(track, "leave", reason=f"{format} cannot hold a cover")
     if track.kind == "data":
         return _fate_of_data(stream, track, info, format)
     if _header_accepts(format, stream):

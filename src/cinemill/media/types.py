@@ -158,6 +158,11 @@ class VideoTrack(Track):
     hdr: Hdr | None = None
 
     @property
+    def step(self) -> int:
+        """How long a picture lasts on the average, in time_base, at least 1."""
+        return max(1, round(1 / (self.frame_rate * self.time_base)))
+
+    @property
     def bits(self) -> int:
         plan = layout(self.format)
         return plan.bits if plan else 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import heapq
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
@@ -17,15 +17,18 @@ from typing import Any, Final
 
 import av
 from av import error as averror
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
+from av.stream import AttachmentStream, Disposition
 
 from cinemill.errors import DiskFull, MediaError, OutputRefused
-from cinemill.media import lavfi, parts
-from cinemill.media.encoders import configure, open_encoder
+from cinemill.media import jumps, lavfi, matroska, parts
+from cinemill.media.clock import Even, rescale
+from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
+from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
 from cinemill.media.output import VideoSpec
-from cinemill.media.read import Damage, audio_natives, opened
-from cinemill.media.tracks import Carry
+from cinemill.media.read import Damage, audio_natives, clock_shifts, opened
+from cinemill.media.tracks import COVERS, Carry, is_cover
 from cinemill.media.types import AudioTrack, Frame, MediaInfo, Track, VideoTrack
 
 # Tags that describe the file they came from and would be wrong in another.
@@ -50,7 +53,7 @@ def said_plainly(path: Path) -> Generator[None, None, None]:
     """Turn errors of writing `path` into ours: a full disk, a folder that may not be written to."""
     try:
         yield
-    except OSError as error:
+    except (OSError, averror.FFmpegError) as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskFull(
                 f"no room left for {path.name} on the disk of {path.parent}; what is finished is kept. "
@@ -94,7 +97,7 @@ def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage)
                 yield done
             for packet in context.encode(None) if done else []:
                 writer.add(_coded(packet, lengths))
-            writer.close({"pictures": done, "corrupt": damage.corrupt, "repaired": damage.repaired})
+            writer.close({"pictures": done, **damage.record()})
         finally:
             writer.abandon()
 
@@ -135,55 +138,58 @@ def assemble(
     among the carried tracks. Where `info` has no picture, as for sound alone, the new one comes first. Raises
     DiskFull, and JobError when a piece turns out to be damaged.
     """
-    options = {"movflags": "+faststart+use_metadata_tags"} if format in ("mp4", "mov") else {}
-    options["avoid_negative_ts"] = "disabled"  # pts are kept, not shifted
+    options = {"avoid_negative_ts": "disabled"}  # pts are kept, not shifted
+    if format in ("mp4", "mov"):
+        # The place for tags of any name has no room for a cover.
+        covered = any(is_cover(carry.track) and carry.how == "copy" for carry in carried)
+        options["movflags"] = "+faststart" if covered else "+faststart+use_metadata_tags"
+    plan = {carry.track.index: carry for carry in carried if carry.how != "leave"}
+    if spec and info.video:
+        plan[info.video.index] = Carry(info.video, "convert", spec.encoder)
     with said_plainly(output), opened(info.path) as source:
+        facts = _facts(source, info, spec, plan) if format in matroska.FORMATS else {}
         out = av.open(f"file:{output}", "w", format=format, container_options=options)
         try:
             streams: dict[int, Any] = {}
-            plan = {carry.track.index: carry for carry in carried}
-            picture = _add_picture(out, spec) if spec and info.video is None else None
-            for track in info.tracks:
-                if spec and info.video is not None and track.index == info.video.index:
-                    picture = _described(_add_picture(out, spec), source.streams[track.index], track)
-                elif (carry := plan.get(track.index)) is not None:
-                    stream = _add_other(out, carry, source.streams[track.index])
-                    if stream is not None:
-                        streams[track.index] = stream
+            for index, carry in sorted(plan.items()):
+                stream = _added(out, carry, spec, source.streams[index])
+                _describe(stream, source.streams[index], carry)
+                if index in facts:
+                    stream.metadata["title"] = facts[index].placeholder
+                streams[index] = stream
             _tag(out, info, source)
             out.start_encoding()
-            flows = [_pictures(pieces, spec, picture)] if spec else []
-            flows += _flows(info, plan, streams)
-            yield from _interleave(out, flows)
+            flows = _flows(info, plan, streams, pieces, spec, facts)
+            yield from _interleave(out, map(_from_zero, flows) if format == "nut" else flows)
         finally:
             out.close()
+        if facts:
+            numbered = [index for index in streams if plan[index].how != "attach"]
+            matroska.complete(output, {numbered.index(index): fact for index, fact in facts.items()})
 
 
-def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:
-    stream: Any = out.add_stream(spec.encoder, rate=spec.rate)
-    configure(stream.codec_context, spec)
-    stream.time_base = spec.time_base
-    return stream
-
-
-def _add_other(out: OutputContainer, carry: Carry, source: Any) -> Any | None:
-    if carry.how == "leave":
-        return None
+def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: Any) -> Any:
+    """A stream of `out` for a track, ready for its packets."""
+    if carry.how == "attach" and isinstance(source, AttachmentStream):
+        name = source.name or f"attachment-{source.index}"
+        return out.add_attachment(name, source.mimetype or "application/octet-stream", source.data)
     if carry.how == "attach":
-        name = source.name or carry.track.title or f"attachment-{carry.track.index}"
-        stream: Any = out.add_attachment(name, source.mimetype or "application/octet-stream", bytes(source.data))
-        return None if stream is None else _described(stream, source, carry.track, attachment=name)
+        return out.add_attachment(*COVERS[carry.track.codec], bytes(next(source.container.demux(source))))
     if carry.how == "copy":
-        stream = out.add_stream_from_template(source, opaque=True)
-        return _described(stream, source, carry.track)
+        return out.add_stream_from_template(source, opaque=True)
     assert carry.codec
     if isinstance(carry.track, AudioTrack):
-        stream = _add_sound(out, carry.codec, carry.track)
-    else:
-        stream = out.add_stream(carry.codec)
-        stream.codec_context.subtitle_header = source.codec_context.subtitle_header or _ASS_HEADER
-        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
-    return _described(stream, source, carry.track)
+        return _add_sound(out, carry.codec, carry.track)
+    if isinstance(carry.track, VideoTrack):
+        assert spec
+        stream: Any = out.add_stream(carry.codec, rate=spec.rate)
+        configure(stream.codec_context, spec)
+        stream.time_base = spec.time_base
+        return stream
+    stream = out.add_stream(carry.codec)
+    stream.codec_context.subtitle_header = source.codec_context.subtitle_header or _ASS_HEADER
+    stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+    return stream
 
 
 def _add_sound(out: OutputContainer, codec: str, track: AudioTrack) -> Any:
@@ -196,18 +202,43 @@ def _add_sound(out: OutputContainer, codec: str, track: AudioTrack) -> Any:
     return stream
 
 
-def _described(stream: Any, source: Any, track: Track, attachment: str | None = None) -> Any:
-    tags = {key: value for key, value in source.metadata.items() if not _is_stale(key, track)}
-    if attachment:
-        tags |= {"filename": attachment}
-    stream.metadata.update(tags)
+def _describe(stream: Any, source: Any, carry: Carry) -> None:
+    """Give `stream` the names, language and flags of its source."""
+    titled = {"title": carry.track.title} if carry.track.title and carry.how != "attach" else {}
+    stream.metadata.update({k: v for k, v in source.metadata.items() if not _is_stale(k, carry)} | titled)
     stream.disposition = source.disposition
-    return stream
 
 
-def _is_stale(key: str, track: Track) -> bool:
+def _is_stale(key: str, carry: Carry) -> bool:
+    """Counts of a track that is made anew, and what the muxer writes itself."""
     counts = key.startswith("_STATISTICS") or key.split("-")[0] in _STALE_TAGS
-    return counts and (isinstance(track, VideoTrack) or key in ("encoder", "ENCODER", "rotate"))
+    return key in ("encoder", "ENCODER", "rotate", "name") or (counts and carry.how == "convert")
+
+
+def _facts(source: InputContainer, info: MediaInfo, spec: VideoSpec | None, plan: dict[int, Carry]) -> dict[int, Facts]:
+    """What Matroska should say of each track beyond what PyAV tells the muxer."""
+    facts: dict[int, Facts] = {}
+    for index, carry in plan.items():
+        stream: Any = source.streams[index]
+        title = carry.track.title or ""
+        if isinstance(carry.track, VideoTrack) and carry.how == "convert" and spec:
+            dar = spec.sar * spec.width / spec.height if spec.sar != 1 else None
+            told = spec.encoder in CARRIES_HDR or spec.transfer != carry.track.colour.transfer
+            facts[index] = Facts(title, dar, None if told else carry.track.hdr)
+        elif isinstance(carry.track, VideoTrack) and (sar := stream.sample_aspect_ratio or 1) != 1:
+            facts[index] = Facts(title, sar * stream.width / stream.height)
+        elif isinstance(carry.track, AudioTrack) and carry.how == "copy" and "mp4" in info.format:
+            facts[index] = Facts(title, delay=_lead_in(info, stream))
+    return {index: fact for index, fact in facts.items() if fact}
+
+
+def _lead_in(info: MediaInfo, stream: Any) -> Fraction:
+    """Seconds of sound before zero that only warm the decoder up. Opus says so itself."""
+    if stream.codec_context.name == "opus":
+        return Fraction(0)
+    with opened(info.path) as container:
+        first: Any = next(iter(container.demux(container.streams[stream.index])))
+        return max(Fraction(0), -(first.pts or 0) * first.time_base)
 
 
 def _tag(out: OutputContainer, info: MediaInfo, source: Any) -> None:
@@ -244,40 +275,94 @@ def _delay(coded: Sequence[int], shown: Sequence[int]) -> int:
     return max((place - rank[pts] for place, pts in enumerate(coded)), default=0)
 
 
-def _flows(info: MediaInfo, plan: dict[int, Carry], streams: dict[int, Any]) -> list[Flow]:
-    copied = {i: s for i, s in streams.items() if i in plan and plan[i].how == "copy"}
-    flows = [_copied(info, copied)] if copied else []
+def _flows(
+    info: MediaInfo,
+    plan: dict[int, Carry],
+    streams: dict[int, Any],
+    pieces: Sequence[Path],
+    spec: VideoSpec | None,
+    facts: dict[int, Facts],
+) -> list[Flow]:
+    """A flow for each track made anew, and one for all that are copied."""
+    shifts = clock_shifts(info)
+    flows: list[Flow] = []
     for index, carry in plan.items():
-        if carry.how == "convert" and isinstance(carry.track, AudioTrack):
-            flows.append(_sound(info, carry.track, streams[index]))
-        elif carry.how == "convert":
-            flows.append(_text(info, carry.track, streams[index]))
-    return flows
+        if carry.how != "convert":
+            continue
+        if isinstance(carry.track, VideoTrack):
+            flows.append(_pictures(pieces, spec, streams[index]))
+        elif isinstance(carry.track, AudioTrack):
+            flows.append(_sound(info, carry.track, streams[index], shifts))
+        else:
+            flows.append(_text(info, carry.track, streams[index], shifts))
+    copied = {index: streams[index] for index, carry in plan.items() if carry.how == "copy"}
+    delays = {index: fact.delay for index, fact in facts.items() if fact.delay}
+    return [*flows, _copied(info, copied, shifts, delays)] if copied else flows
 
 
-def _copied(info: MediaInfo, streams: dict[int, Any]) -> Flow:
+def _copied(info: MediaInfo, streams: dict[int, Any], shifts: Sequence[Fraction], delays: dict[int, Fraction]) -> Flow:
     """Packets of the copied tracks as the file interleaves them; a read error ends them."""
     last: dict[int, int] = {}
     with opened(info.path) as container:
+        evens = {index: _evened(container.streams[index]) for index in streams}
         try:
-            for packet in container.demux([container.streams[i] for i in streams]):
+            for packet in jumps.followed(container.demux([container.streams[i] for i in streams]), shifts):
+                if packet.stream.disposition & Disposition.attached_pic:
+                    packet.pts = packet.dts = 0  # a cover has no time
                 if not packet.size or packet.dts is None or packet.pts is None:
                     continue
-                index = packet.stream.index
-                packet.dts = max(packet.dts, last.get(index, packet.dts - 1) + 1)
+                index = packet.stream_index
+                evens[index](packet)
+                if index in delays:
+                    _delay_by(packet, delays[index])
+                dts: int = packet.dts
+                packet.dts = last[index] = max(dts, last.get(index, dts - 1) + 1)
                 packet.pts = max(packet.pts, packet.dts)
-                last[index] = packet.dts
-                time = float(packet.dts * packet.time_base)
                 packet.stream = streams[index]
-                yield time, packet
+                yield float(packet.dts * packet.time_base), packet
         except (averror.FFmpegError, OSError):
             return
 
 
-def _sound(info: MediaInfo, track: AudioTrack, stream: Any) -> Flow:
+def _evened(stream: Any) -> Callable[[Any], None]:
+    """What counts the packets of a sound track in samples where its clock is coarser than they are."""
+    context = stream.codec_context
+    length = context.frame_size if stream.type == "audio" else 0
+    unit = Fraction(1, context.sample_rate) if length else stream.time_base
+    if stream.time_base <= unit:
+        return lambda packet: None
+    even = Even(stream.time_base / unit)
+
+    def count(packet: Any) -> None:
+        told = rescale(packet.pts, packet.time_base, unit)
+        if packet.has_sidedata("skip_samples"):  # lead-in up to time zero, told in samples
+            lead = int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little")
+            told = -lead if abs(told + lead) <= even.slack else told
+        packet.pts = packet.dts = even.start(told, length)
+        packet.duration, packet.time_base = length, unit
+
+    return count
+
+
+def _from_zero(flow: Flow) -> Flow:
+    """Without the decoder's lead-in, for a container that has no time before zero."""
+    return ((time, packet) for time, packet in flow if packet.pts >= 0)
+
+
+def _delay_by(packet: Any, delay: Fraction) -> None:
+    """Matroska's CodecDelay is taken off when it is read; both it and the times are in its milliseconds."""
+    unit = Fraction(1, 1000)
+    late = round(delay / unit)
+    packet.pts = rescale(packet.pts, packet.time_base, unit) + late
+    packet.dts = rescale(packet.dts, packet.time_base, unit) + late
+    packet.duration = rescale(packet.duration or 0, packet.time_base, unit)
+    packet.time_base = unit
+
+
+def _sound(info: MediaInfo, track: AudioTrack, stream: Any, shifts: Sequence[Fraction]) -> Flow:
     context = stream.codec_context
     resampler = av.AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
-    for native in [*audio_natives(info, track), None]:
+    for native in chain(audio_natives(info, track, shifts=shifts), [None]):
         for ready in resampler.resample(native):
             for packet in stream.encode(ready):
                 yield float((packet.dts or 0) * packet.time_base), packet
@@ -299,10 +384,10 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 
 
-def _text(info: MediaInfo, track: Track, stream: Any) -> Flow:
+def _text(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:
     with opened(info.path) as container:
         source: Any = container.streams[track.index]
-        for packet in container.demux(source):
+        for packet in jumps.followed(container.demux(source), shifts):
             cue = source.codec_context.decode2(packet) if packet.size else None
             if cue is None or packet.pts is None:
                 continue
@@ -313,7 +398,7 @@ def _text(info: MediaInfo, track: Track, stream: Any) -> Flow:
             yield float(packet.pts * packet.time_base), coded
 
 
-def _interleave(out: OutputContainer, flows: Sequence[Flow]) -> Generator[float, None, None]:
+def _interleave(out: OutputContainer, flows: Iterable[Flow]) -> Generator[float, None, None]:
     """Mux by time, so that the muxer holds little; gives back about every second of programme."""
     said = 0.0
     for time, packet in heapq.merge(*flows, key=lambda item: item[0]):
