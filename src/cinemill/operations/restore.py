@@ -56,15 +56,19 @@ class RestoreOperation(VideoOperation[Restore]):
 
 def _motion(params: Restore, info: MediaInfo) -> tuple[list[Step], list[str]]:
     """The step that gives every moment its own full picture, and why it was chosen."""
-    verdict, notes = params.fields, list[str]()
+    verdict: str = params.fields
+    notes: list[str] = []
+    cadence: dict[str, str] = {}
     if verdict == "auto":
         found = _analysed(info)
-        verdict, notes = found.verdict, found.describe()
+        notes = found.describe()
+        verdict = found.field_order if found.verdict == "unknown" else found.verdict
+        cadence = {"field_order": found.field_order} if found.field_order != "progressive" else {}
     if verdict in ("tff", "bff"):
         step = text.step(f"deinterlace.{params.deinterlace}", {"field_order": verdict})
         return [step], [*notes, f"every field becomes a full picture ({params.deinterlace}); the frame rate doubles."]
     if verdict == "telecine":
-        return [text.step("ivtc", {})], [*notes, "film frames are put together again and repeats dropped (ivtc)."]
+        return [text.step("ivtc", cadence)], [*notes, "film frames are put together again and repeats dropped (ivtc)."]
     if verdict == "mixed":
         step = text.step(f"deinterlace.{params.deinterlace}", {"output": "frame"})
         return [step], [*notes, "frames that are marked interlaced are deinterlaced, the others pass."]
