@@ -1,0 +1,136 @@
+"""How far one file is from another, frame by frame: PSNR, SSIM, flicker, and VMAF where FFmpeg has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cinemill.catalogue import Params
+from cinemill.errors import OutputRefused
+from cinemill.operations import Chunk, Decided, Operation, Request, operation
+
+
+class Compare(Params):
+    vmaf: bool = True
+    """Measure VMAF too, which takes longest."""
+
+
+class CompareDecided(Decided):
+    frames: int
+
+
+@operation
+class CompareOperation(Operation[Compare, CompareDecided]):
+    """Compare a file with its reference: PSNR, SSIM, VMAF, flicker. With -o, a page (.html) or figures (.json)."""
+
+    name = "compare"
+    params = Compare
+    decided = CompareDecided
+    inputs = ("video", "video")
+    output = "optional"
+    example = "cinemill compare original.mkv restored.mp4 -o report.html"
+
+    def suffix(self, request: Request[Compare]) -> str:
+        return ".html"
+
+    def decide(self, request: Request[Compare]) -> CompareDecided:
+        from cinemill.media import read
+
+        if request.output and request.output.suffix.lower() not in (".html", ".json"):
+            raise OutputRefused(f"{request.output}: a comparison becomes .html or .json.")
+        infos = [read.probe(path) for path in request.inputs]
+        for info in infos:
+            read.picture_of(info)
+        notes = (f"reference: {request.inputs[0].name}", f"measured: {request.inputs[1].name}")
+        return CompareDecided(notes=notes, frames=len(read.index(infos[1]).pts))
+
+    def cut(self, request: Request[Compare], decided: CompareDecided, seconds: float) -> list[Chunk]:
+        return [Chunk(index=0, size=decided.frames)]
+
+    def part(self, request: Request[Compare], decided: CompareDecided, chunk: Chunk, path: Path) -> Iterator[int]:
+        from cinemill.measure import quality, vmaf
+        from cinemill.media import read
+        from cinemill.media.flow import ahead
+
+        reference, distorted = (ahead(read.frames(read.probe(file))) for file in request.inputs)
+        unmatched = quality.Unmatched()
+        pairs: list[quality.PairQuality] = []
+        for pair in quality.compare(reference, distorted, unmatched):
+            pairs.append(pair)
+            yield min(chunk.size, len(pairs))
+        summary = quality.summarise(pairs, unmatched)
+        score = vmaf.vmaf(*request.inputs) if request.params.vmaf else None
+        path.write_text(json.dumps(_findings(summary, pairs, score)), "utf-8")
+
+    def join(
+        self, request: Request[Compare], decided: CompareDecided, parts: Sequence[Path], output: Path | None
+    ) -> Iterator[float]:
+        if output and request.output:
+            found = json.loads(parts[0].read_text("utf-8"))
+            if request.output.suffix.lower() == ".json":
+                output.write_text(json.dumps(found, indent=1), "utf-8")
+            else:
+                _write_page(request, found, output)
+            yield 1.0
+
+    def result(self, request: Request[Compare], decided: CompareDecided, parts: Sequence[Path]) -> dict[str, Any]:
+        found = json.loads(parts[0].read_text("utf-8"))
+        return {"summary": found["summary"], "table": _table(found["summary"]), "notes": _notes(found["summary"])}
+
+
+def _findings(summary: Any, pairs: list[Any], score: float | None) -> dict[str, Any]:
+    columns = [
+        {"time": p.time, "psnr": _finite(p.psnr), "psnr_y": _finite(p.psnr_y), "ssim": p.ssim, "flicker": p.flicker}
+        for p in pairs
+    ]
+    facts = {**asdict(summary), "psnr_y": summary.psnr_y, "vmaf": score}
+    return {"summary": {key: _finite(value) for key, value in facts.items()}, "frames": columns}
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity; the PSNR of what is identical becomes null."""
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
+
+
+def _table(summary: dict[str, Any]) -> list[list[str]]:
+    def decibels(value: float | None) -> str:
+        return "identical" if value is None else f"{value:.2f} dB"
+
+    rows = [["measure", "value"], ["frames", str(summary["frames"])]]
+    rows += [["PSNR Y", decibels(summary["psnr_y"])], ["PSNR all", decibels(summary["psnr"])]]
+    rows += [["PSNR Y, worst frame", decibels(summary["psnr_y_min"])]]
+    rows += [["SSIM", f"{summary['ssim']:.4f}"], ["flicker", f"{summary['flicker']:.3f} code values"]]
+    return rows + ([["VMAF", f"{summary['vmaf']:.2f}"]] if summary["vmaf"] is not None else [])
+
+
+def _notes(summary: dict[str, Any]) -> list[str]:
+    left = summary["unmatched"]
+    told = [f"{count} frames of the {side} have no partner in time" for side, count in left.items() if count]
+    return told + ([] if summary["vmaf"] is not None else ["VMAF was not measured"])
+
+
+def _write_page(request: Request[Compare], found: dict[str, Any], output: Path) -> None:
+    from cinemill.measure import moments, page
+
+    reference, distorted = request.inputs
+    facts = [(row[0], row[1]) for row in _table(found["summary"])[1:]]
+    lines = [
+        page.Series(name, _line(found["frames"], key)) for name, key in (("PSNR Y", "psnr_y"), ("PSNR all", "psnr"))
+    ]
+    sections = [
+        page.Slider(moments.pairs(reference, distorted), before=reference.name, after=distorted.name),
+        page.Plot("PSNR over time", "dB", lines),
+        page.Plot("SSIM over time", "", [page.Series("SSIM", _line(found["frames"], "ssim"))]),
+    ]
+    if notes := _notes(found["summary"]):
+        sections.append(page.Sentences("Notes", notes))
+    page.page(output, f"{distorted.name} against {reference.name}", facts, *sections)
+
+
+def _line(frames: list[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    return [(frame["time"], frame[key]) for frame in frames if frame[key] is not None]
