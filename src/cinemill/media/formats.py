@@ -58,6 +58,12 @@ def layout(format: str) -> Layout | None:
     return None
 
 
+def is_rgb(format: str) -> bool:
+    """Whether a pixel format holds red, green and blue rather than light and colour difference."""
+    plan = layout(format)
+    return plan is not None and plan.family == "rgb"
+
+
 @lru_cache(maxsize=256)
 def nearest(source: str, offered: tuple[str, ...]) -> str | None:
     """The format of `offered` that holds every value of `source` with the least waste; None if none does.

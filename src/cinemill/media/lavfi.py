@@ -1,13 +1,11 @@
 """Any libavfilter graph as a function from a stream of frames to a stream of frames.
 
 A linear graph whose filters PyAV's FFmpeg has runs in this process on shared memory. Anything else (libass, nnedi,
-vidstab, hqdn3d, labels) goes through the FFmpeg program: raw pictures in NUT through pipes, so that every pts
-survives. What a pipe cannot carry there: side data of frames, such as closed captions.
+vidstab, hqdn3d, labels) goes through the FFmpeg program, see `pipe`.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -19,26 +17,59 @@ import av.filter
 from av import error as averror
 
 from cinemill.errors import InvalidParams
-from cinemill.media import program
-from cinemill.media.formats import layout
+from cinemill.media.formats import is_rgb
 from cinemill.media.native import of_native, to_native
+from cinemill.media.pipe import piped
 from cinemill.media.types import FieldOrder, Frame
+from cinemill.media.words import said
 
 
 def run(frames: Iterable[Frame], graph: str, field_order: FieldOrder | None = None) -> Iterator[Frame]:
     """`frames` through `graph` (FFmpeg's filter syntax, one video input, one output).
 
-    `field_order` is what the output is; None keeps the input's. Closing the iterator stops the work.
+    `field_order` is what the output is; None believes the flags of the pictures. Closing the iterator stops the work.
     Raises InvalidParams when FFmpeg refuses the graph.
     """
     stream = iter(frames)
     first = next(stream, None)
     if first is None:
         return
-    in_process = linear(graph)
-    order = field_order or first.field_order
-    stream = chain([first], stream)
-    yield from (_inside(stream, first, in_process, order) if in_process else _piped(stream, first, graph, order))
+    steps = linear(graph)
+    source = _Source(chain([first], stream), first)
+    out = _inside(source, steps, field_order) if steps else piped(source, first, graph, field_order)
+    yield from _lasting(out, source)
+
+
+class _Source:
+    """Frames on their way into a graph; remembers the last one that went."""
+
+    def __init__(self, frames: Iterator[Frame], first: Frame) -> None:
+        self._frames = frames
+        self.last = self.first = first
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            self.last = frame
+            yield frame
+
+
+def _lasting(frames: Iterator[Frame], source: _Source) -> Iterator[Frame]:
+    """Each frame lasts until the next. Filters that add or drop frames seldom say so, and a pipe never does."""
+    held: Frame | None = None
+    gap = 0
+    for frame in frames:
+        if held is not None:
+            gap = frame.pts - held.pts
+            yield replace(held, duration=gap)
+        held = frame
+    if held is None:
+        return
+    last = source.last
+    length = Fraction(last.duration * last.time_base)
+    rest = (last.pts * last.time_base + length - held.pts * held.time_base) / held.time_base
+    # Where a graph changes the speed its last frame does not end with the source's.
+    fits = 0 < rest * held.time_base <= length
+    yield replace(held, duration=held.duration or (round(rest) if fits else gap))
 
 
 def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:
@@ -56,13 +87,13 @@ def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:
         yield from stream
         return
     colour = first.colour
-    if crossing := (_is_rgb(first.format) != _is_rgb(format)):
+    if crossing := (is_rgb(first.format) != is_rgb(format)):
         colour = replace(colour, matrix=colour.effective_matrix(first.height))
         if colour.range == "unspecified" or first.colour.matrix == "rgb":
             colour = replace(colour, range="limited")
     matrix = colour.effective_matrix(first.height)
     swscale = f"scale=in_color_matrix={matrix}:out_color_matrix={matrix}:flags={_EXACT}"
-    if crossing and _is_rgb(first.format):
+    if crossing and is_rgb(first.format):
         swscale += f":in_range=full:out_range={colour.range}"
     for frame in run(stream, f"{swscale},format={format}"):
         yield replace(frame, colour=colour)
@@ -70,11 +101,6 @@ def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:
 
 # Without these swscale takes short cuts worth several code values in chroma.
 _EXACT = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
-
-
-def _is_rgb(format: str) -> bool:
-    plan = layout(format)
-    return plan is not None and plan.family == "rgb"
 
 
 def passes(native: av.VideoFrame, condition: str) -> bool:
@@ -140,7 +166,7 @@ def _unquote(text: str) -> str:
 
 
 def _source_arguments(first: Frame) -> str:
-    matrix, _, _, range = (0, 0, 0, 2) if _is_rgb(first.format) else first.colour.codes()
+    matrix, _, _, range = (0, 0, 0, 2) if is_rgb(first.format) else first.colour.codes()
     rate = f":frame_rate={1 / (first.duration * first.time_base)}" if first.duration else ""
     return (
         f"video_size={first.width}x{first.height}:pix_fmt={first.format}:time_base={first.time_base}"
@@ -149,27 +175,27 @@ def _source_arguments(first: Frame) -> str:
 
 
 def _build(steps: tuple[tuple[str, str], ...], source: str) -> av.filter.Graph:
-    graph = av.filter.Graph()
     try:
-        nodes = [graph.add("buffer", source)]
-        nodes += [graph.add(name, arguments or None) for name, arguments in steps]
-        graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+        return _linked(steps, source)
     except (averror.FFmpegError, ValueError) as error:
         text = ",".join(f"{name}={arguments}" if arguments else name for name, arguments in steps)
-        raise InvalidParams(f"FFmpeg refuses the graph {text!r}: {_reason(error)}") from None
+        why = said(lambda: _linked(steps, source), error)
+        raise InvalidParams(f"FFmpeg refuses the graph {text!r}: {why}") from None
+
+
+def _linked(steps: tuple[tuple[str, str], ...], source: str) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    nodes = [graph.add("buffer", source)]
+    nodes += [graph.add(name, arguments or None) for name, arguments in steps]
+    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
     return graph
 
 
-def _reason(error: Exception) -> str:
-    log = getattr(error, "log", None)
-    return str(log[2]).strip() if log else str(error)
-
-
-def _inside(
-    frames: Iterator[Frame], first: Frame, steps: tuple[tuple[str, str], ...], order: FieldOrder
-) -> Iterator[Frame]:
-    sar = _output_sar(steps, first)
+def _inside(source: _Source, steps: tuple[tuple[str, str], ...], order: FieldOrder | None) -> Iterator[Frame]:
+    first = source.first
     graph = _build(steps, _source_arguments(first))
+    sar = _output_sar(steps, first)
+    interlaced: FieldOrder = first.field_order
 
     def ready() -> Iterator[Frame]:
         while True:
@@ -178,14 +204,29 @@ def _inside(
             except (averror.BlockingIOError, averror.EOFError):
                 return
             assert native.time_base
-            frame = of_native(native, native.time_base, sar, order)
-            yield replace(frame, colour=first.colour) if _is_rgb(frame.format) else frame
+            flagged = interlaced if native.interlaced_frame else "progressive"
+            frame = of_native(native, native.time_base, sar, order or flagged)
+            yield replace(frame, colour=first.colour) if is_rgb(frame.format) else frame
 
-    for frame in frames:
-        graph.vpush(to_native(frame))
+    setters: dict[FieldOrder, av.filter.Graph] = {}
+    for frame in source:
+        if frame.field_order != "progressive":
+            interlaced = frame.field_order
+        graph.vpush(_flagged(frame, setters))
         yield from ready()
     graph.vpush(None)
     yield from ready()
+
+
+def _flagged(frame: Frame, setters: dict[FieldOrder, av.filter.Graph]) -> av.VideoFrame:
+    """A VideoFrame that says it is interlaced if `frame` does; of all libav only a filter can set that flag."""
+    native, order = to_native(frame), frame.field_order
+    if native.interlaced_frame or order == "progressive":
+        return native
+    if order not in setters:
+        setters[order] = _build((("setfield", order),), _source_arguments(frame))
+    setters[order].vpush(native)
+    return setters[order].vpull()
 
 
 # Filters that set a new sample aspect ratio, and those whose change of size such a filter looks at.
@@ -210,79 +251,3 @@ def _output_sar(steps: tuple[tuple[str, str], ...], first: Frame) -> Fraction:
     ratio = near[0] if near else Fraction(answer.width, 16384).limit_denominator(127)
     small = min(ratio, 1 / ratio)
     return 1 / small if answer.height == 4 else small
-
-
-def _piped(frames: Iterator[Frame], first: Frame, graph: str, order: FieldOrder) -> Iterator[Frame]:
-    arguments = ["-f", "nut", "-i", "pipe:0", "-copyts", "-fps_mode", "passthrough"]
-    arguments += ["-enc_time_base", "filter", "-vf", graph]
-    arguments += ["-c:v", "rawvideo", "-f", "nut", "pipe:1"]
-    with program.running(arguments) as child:
-        feeder = _Feeder(frames, first, child)
-        try:
-            yield from _with_durations(_drain(child, order), first)
-        except (averror.FFmpegError, StopIteration):
-            feeder.check()
-            child.finish()  # its own words say more than a broken pipe
-            raise
-        feeder.check()
-        child.finish()
-
-
-class _Feeder:
-    """Writes frames into the program's stdin from a thread of its own, so that neither side waits in a circle."""
-
-    def __init__(self, frames: Iterator[Frame], first: Frame, child: program.Child) -> None:
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._feed, args=(frames, first, child), daemon=True)
-        self._thread.start()
-
-    def _feed(self, frames: Iterator[Frame], first: Frame, child: program.Child) -> None:
-        stdin = child.process.stdin
-        assert stdin
-        try:
-            with av.open(f"pipe:{stdin.fileno()}", "w", format="nut") as pipe:
-                stream = pipe.add_stream("rawvideo", time_base=first.time_base)
-                stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format
-                stream.codec_context.sample_aspect_ratio = first.sar
-                for frame in frames:
-                    pipe.mux(stream.encode(to_native(frame)))
-        except (averror.FFmpegError, OSError):
-            pass  # the program closed its end: it has had enough, or says why itself
-        except BaseException as error:
-            self._error = error
-        finally:
-            try:
-                stdin.close()
-            except OSError:
-                pass
-
-    def check(self) -> None:
-        """Wait for the end of the feed. Raises what went wrong upstream of the program."""
-        self._thread.join()
-        if self._error:
-            raise self._error
-
-
-def _drain(child: program.Child, order: FieldOrder) -> Iterator[Frame]:
-    stdout = child.process.stdout
-    assert stdout
-    with av.open(f"pipe:{stdout.fileno()}", format="nut") as pipe:
-        stream = pipe.streams.video[0]
-        sar, time_base = stream.sample_aspect_ratio or Fraction(1), stream.time_base
-        assert time_base
-        for native in pipe.decode(stream):
-            yield of_native(native, time_base, sar, order)
-
-
-def _with_durations(frames: Iterator[Frame], first: Frame) -> Iterator[Frame]:
-    """NUT carries neither durations nor colour: a frame lasts until the next, the last as long as the one before."""
-    held: Frame | None = None
-    length = 0
-    for frame in frames:
-        frame = replace(frame, colour=first.colour)
-        if held is not None:
-            length = frame.pts - held.pts
-            yield replace(held, duration=length)
-        held = frame
-    if held is not None:
-        yield replace(held, duration=length or round(first.duration * first.time_base / held.time_base))

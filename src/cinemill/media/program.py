@@ -6,6 +6,7 @@ This is the only place of the core that starts a process that is not Python.
 from __future__ import annotations
 
 import ctypes
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import IO
+from typing import IO, Final
 
 from cinemill.errors import EngineCrashed, MissingEngine
 
@@ -30,6 +31,10 @@ def ffmpeg() -> str:
         raise MissingEngine(f"no FFmpeg program for this platform: {error}; set IMAGEIO_FFMPEG_EXE") from None
 
 
+# Who speaks in a line of FFmpeg's log, with an address that differs from run to run.
+_SPEAKER: Final = re.compile(r"^(\[[^\]]*\] )+")
+
+
 class Child:
     """A running program: its pipes, and what it said last on stderr."""
 
@@ -40,21 +45,32 @@ class Child:
         self._listener.start()
 
     def _listen(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            self._said.append(line.decode("utf-8", "replace").rstrip())
+        with stream:
+            for line in stream:
+                self._said.append(_SPEAKER.sub("", line.decode("utf-8", "replace").rstrip()))
+
+    def hear_out(self) -> list[str]:
+        """The last lines it said, once it has ended."""
+        self._listener.join()
+        return list(self._said)
 
     def finish(self) -> None:
         """Wait for its end. Raises EngineCrashed with the last lines it said when it failed."""
         code = self.process.wait()
-        self._listener.join()
         if code:
-            said = "; ".join(self._said) or "nothing"
-            raise EngineCrashed(f"ffmpeg ended with {code}; it said: {said}", returncode=code)
+            lines = self.hear_out()
+            said = "; ".join(lines) or "nothing"
+            raise EngineCrashed(
+                f"ffmpeg ended with {code}; it said: {said}", returncode=code, cause="; ".join(lines[:2])
+            )
 
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
-    """Run ffmpeg with `arguments`, pipes on stdin and stdout; killed when the block is left early."""
+    """Run ffmpeg with `arguments`, pipes on stdin and stdout; killed when the block is left early.
+
+    On Linux it dies with the thread that started it, which therefore has to see it through.
+    """
     process = subprocess.Popen(
         [ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
         stdin=subprocess.PIPE,
@@ -62,11 +78,13 @@ def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
         stderr=subprocess.PIPE,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
+    child = Child(process)
     try:
-        yield Child(process)
+        yield child
     finally:
         process.kill()
         process.wait()
+        child.hear_out()
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 try:
@@ -76,15 +94,30 @@ def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
 
 
 def output_of(arguments: Sequence[str]) -> str:
-    """Run ffmpeg to its end and return what it printed on stdout."""
+    """Run ffmpeg to its end and return what it printed on stdout. Raises EngineCrashed."""
+    return answer(arguments, b"").decode("utf-8", "replace")
+
+
+def answer(arguments: Sequence[str], given: bytes) -> bytes:
+    """Run ffmpeg to its end with `given` on stdin and return what it wrote to stdout. Raises EngineCrashed."""
     with running(arguments) as child:
         stdin, stdout = child.process.stdin, child.process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.close()
-        text = stdout.read().decode("utf-8", "replace")
+        feeder = threading.Thread(target=_feed, args=(stdin, given), daemon=True)
+        feeder.start()
+        written = stdout.read()
+        feeder.join()
         child.finish()
-    return text
+    return written
+
+
+def _feed(pipe: IO[bytes], data: bytes) -> None:
+    try:
+        with pipe:
+            pipe.write(data)
+    except OSError:  # it has had enough
+        pass
 
 
 _PR_SET_PDEATHSIG = 1

@@ -8,6 +8,7 @@ files are refused.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -109,11 +110,24 @@ def opened(path: Path) -> Generator[InputContainer, None, None]:
 
 
 def _why_not(path: Path, error: Exception) -> str:
-    log = getattr(error, "log", None)
-    said = str(log[2]).strip() if log else str(error)
-    if "moov atom not found" in said:
+    if _lacks_moov(path):
         return f"{path} has no index (moov): the recording was cut off before it was finished. Repair it first."
-    return f"{path} is not media that FFmpeg can read: {getattr(error, 'strerror', None) or said}."
+    return f"{path} is not media that FFmpeg can read: {getattr(error, 'strerror', None) or error}."
+
+
+def _lacks_moov(path: Path) -> bool:
+    """Whether it is an MP4 or MOV whose boxes (ISO 14496-12) end without the one that says where the pictures are."""
+    kinds: list[bytes] = []
+    with path.open("rb") as file:
+        while len(head := file.read(16)) >= 8:
+            size, kind = struct.unpack(">I4s", head[:8])
+            kinds.append(kind)
+            if size == 1:
+                size = int.from_bytes(head[8:])
+            if size < 8:
+                break
+            file.seek(size - len(head), os.SEEK_CUR)
+    return kinds[:1] == [b"ftyp"] and b"moov" not in kinds
 
 
 def probe(path: Path) -> MediaInfo:
@@ -184,7 +198,9 @@ def _picture(container: InputContainer) -> Any | None:
 
 
 def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
-    native = next(_natives(_packets(container, stream, Damage()), Damage()), None)
+    packets = _packets(container, stream, Damage())
+    first = next(packets, None)
+    native = next(_natives(chain([first] if first else [], packets), Damage()), None)
     common = {name: getattr(_track(stream), name) for name in Track.__dataclass_fields__}
     sar = stream.sample_aspect_ratio or Fraction(1)
     size = (stream.width, stream.height)
@@ -199,7 +215,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
     if native is not None:
         name = native.format.name
         size = (native.width, native.height)
-        turn, rotation = _upright(native), native.rotation
+        turn, rotation = _upright(native), native.rotation % 360
         hdr = _hdr(native)
         colour = Colour.of_codes(native.colorspace, native.color_primaries, native.color_trc, native.color_range)
     if "transpose" in turn:
@@ -222,6 +238,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
         field_order=_order(native),
         rotation=rotation,
         hdr=hdr,
+        timed=first is not None and first.pts is not None and not _keeps_dts_only(container, stream),
     )
 
 
@@ -335,6 +352,21 @@ def _keeps_dts_only(container: InputContainer, stream: Any) -> bool:
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
+def packets(info: MediaInfo, track: Track, shifts: Sequence[Fraction]) -> Iterator[Any]:
+    """PyAV packets of a track, for `media` only, on the running clock of `Index.shifts`; a read error ends them.
+
+    Raises UnsupportedMedia at one without a time.
+    """
+    with opened(info.path) as container:
+        stream = container.streams[track.index]
+        for packet in jumps.followed(_packets(container, stream, Damage()), shifts):
+            if not packet.size:
+                continue
+            if packet.pts is None:
+                raise UnsupportedMedia(f"{track.describe()} has pictures without a time; it can only be made anew.")
+            yield packet
+
+
 def _packets(container: InputContainer, stream: Any, damage: Damage) -> Iterator[Any]:
     """Packets of one stream; a read error is noted as damage and ends the stream."""
     for other in container.streams:
@@ -438,19 +470,20 @@ def _decode(info: MediaInfo, entry: int | None, damage: Damage, threads: int) ->
                 raise DecodeFailed(f"no picture of {info.path} can be decoded; the file may be damaged.")
             return
         turn = _upright(first)
-        size = (video.height, video.width) if "transpose" in turn else (video.width, video.height)
+        if "transpose" in turn:
+            video = replace(video, width=video.height, height=video.width, sar=1 / video.sar)
         pictures = _stamped(chain([first], natives), container, stream, video, damage)
-        alike = (_like_first(picture, size, video.format, damage) for picture in pictures)
+        alike = (_like_first(picture, video, damage) for picture in pictures)
         upright = lavfi.run(alike, turn) if turn else alike
         yield from (frame for frame in upright if entry is None or frame.pts >= entry)
 
 
-def _like_first(frame: Frame, size: tuple[int, int], format: str, damage: Damage) -> Frame:
-    if (frame.width, frame.height) == size and frame.format == format:
+def _like_first(frame: Frame, video: VideoTrack, damage: Damage) -> Frame:
+    if (frame.width, frame.height, frame.format) == (video.width, video.height, video.format):
         return frame
     damage.resized.append(frame.time)
-    same = next(lavfi.run([frame], f"scale={size[0]}:{size[1]}:flags=bicubic+accurate_rnd,format={format}"))
-    return replace(same, sar=frame.sar, colour=frame.colour)
+    graph = f"scale={video.width}:{video.height}:flags=bicubic+accurate_rnd,format={video.format}"
+    return replace(next(lavfi.run([frame], graph)), sar=video.sar, colour=frame.colour)
 
 
 def _running(container: InputContainer, stream: Any, video: VideoTrack, damage: Damage) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from cinemill.errors import OutputRefused, UnsupportedMedia
 from cinemill.media.encoders import configure
 from cinemill.media.output import VideoSpec
 from cinemill.media.read import opened
-from cinemill.media.types import MediaInfo, Track
+from cinemill.media.types import MediaInfo, Track, VideoTrack
 
 # Containers that keep exact time and encoders' headers apart from packets, by suffix, with FFmpeg's name.
 CONTAINERS: Final = {
@@ -120,6 +120,8 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
         return Carry(track, "attach")
     if is_cover(track) and format != "mp4":
         return Carry(track, "leave", reason=f"{format} cannot hold a cover")
+    if isinstance(track, VideoTrack) and not track.timed:
+        return Carry(track, "leave", reason=f"{info.format} gives its pictures no times; they can only be made anew")
     if track.kind == "data":
         return _fate_of_data(stream, track, info, format)
     if _header_accepts(format, stream):

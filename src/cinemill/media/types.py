@@ -142,7 +142,8 @@ class VideoTrack(Track):
     """The picture as it will be read: upright, so `width` and `height` are after rotation.
 
     `frame_rate` is exact and an average for variable rate; `rotation` is what the display matrix asked for,
-    in degrees counter-clockwise; `interlaced` is what the first frame claims.
+    in degrees counter-clockwise; `field_order` is what the first frame claims. `timed`: each picture has a pts of its
+    own in the file, as it has not in elementary streams and in AVI with reordered pictures.
     """
 
     width: int = 0
@@ -156,6 +157,7 @@ class VideoTrack(Track):
     field_order: FieldOrder = "progressive"
     rotation: int = 0
     hdr: Hdr | None = None
+    timed: bool = True
 
     @property
     def step(self) -> int:

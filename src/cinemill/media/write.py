@@ -27,7 +27,7 @@ from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
 from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
 from cinemill.media.output import VideoSpec
-from cinemill.media.read import Damage, audio_natives, clock_shifts, opened
+from cinemill.media.read import Damage, audio_natives, clock_shifts, opened, packets
 from cinemill.media.tracks import COVERS, Carry, is_cover
 from cinemill.media.types import AudioTrack, Frame, MediaInfo, Track, VideoTrack
 
@@ -254,19 +254,33 @@ Flow = Iterator[tuple[float, Any]]
 def _pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any) -> Flow:
     """The pictures of all parts, decoded in one order on one clock: an encoder's dts hold only within its part."""
     assert spec
-    coded = [parts.times(piece) for piece in pieces]
-    shown = [sorted(times) for times in coded]
-    delay = max(map(_delay, coded, shown), default=0)
-    step = max(1, round(1 / (spec.rate * spec.time_base)))
-    start = next(chain(*shown), 0)
-    # A picture is due when the one `delay` places before it is shown: the latest that is early enough for all.
-    due = chain((start - step * early for early in range(delay, 0, -1)), *shown)
+    due = _due([parts.times(piece) for piece in pieces], max(1, round(1 / (spec.rate * spec.time_base))))
     for picture, dts in zip(chain.from_iterable(map(parts.packets, pieces)), due):
         packet = av.Packet(picture.data)
         packet.stream, packet.time_base = stream, spec.time_base
         packet.pts, packet.dts, packet.duration = picture.pts, dts, picture.duration
         packet.is_keyframe = picture.keyframe
         yield float(dts * spec.time_base), packet
+
+
+def _copied_pictures(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:
+    """The packets of a video track with dts of their own: Matroska stores none, and what is guessed may be missing."""
+    coded = [packet.pts for packet in packets(info, track, shifts)]
+    step = track.step if isinstance(track, VideoTrack) else 1
+    for packet, dts in zip(packets(info, track, shifts), _due([coded], step)):
+        packet.stream, packet.dts = stream, dts
+        yield float(dts * packet.time_base), packet
+
+
+def _due(coded: Sequence[Sequence[int]], step: int) -> Iterator[int]:
+    """When to decode each picture, from the pts in decoding order of parts that follow one another in time.
+
+    A picture is due when the one some places before it is shown: as many places as make that early enough for all.
+    """
+    shown = [sorted(times) for times in coded]
+    delay = max(map(_delay, coded, shown), default=0)
+    start = next(chain(*shown), 0)
+    return chain((start - step * early for early in range(delay, 0, -1)), *shown)
 
 
 def _delay(coded: Sequence[int], shown: Sequence[int]) -> int:
@@ -295,7 +309,10 @@ def _flows(
             flows.append(_sound(info, carry.track, streams[index], shifts))
         else:
             flows.append(_text(info, carry.track, streams[index], shifts))
-    copied = {index: streams[index] for index, carry in plan.items() if carry.how == "copy"}
+    copies = {index: carry.track for index, carry in plan.items() if carry.how == "copy"}
+    films = {index for index, track in copies.items() if track.kind == "video" and not is_cover(track)}
+    flows += [_copied_pictures(info, copies[index], streams[index], shifts) for index in films]
+    copied = {index: streams[index] for index in copies if index not in films}
     delays = {index: fact.delay for index, fact in facts.items() if fact.delay}
     return [*flows, _copied(info, copied, shifts, delays)] if copied else flows
 
