@@ -220,7 +220,7 @@ def _inside(source: _Source, steps: tuple[tuple[str, str], ...], order: FieldOrd
 
 def _flagged(frame: Frame, setters: dict[FieldOrder, av.filter.Graph]) -> av.VideoFrame:
     """A VideoFrame that says it is interlaced if `frame` does; of all libav only a filter can set that flag."""
-    native, order = to_native(frame), frame.field_order
+    native, order = to_native(frame, lend=False), frame.field_order
     if native.interlaced_frame or order == "progressive":
         return native
     if order not in setters:

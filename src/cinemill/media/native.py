@@ -71,12 +71,13 @@ def of_native(native: av.VideoFrame, time_base: Fraction, sar: Fraction, field_o
     )
 
 
-def to_native(frame: Frame) -> av.VideoFrame:
+def to_native(frame: Frame, *, lend: bool = True) -> av.VideoFrame:
     """A VideoFrame over the same memory, copied only where libav's layout rules leave no other way.
 
-    The pixels must not be written to: they may be a decoder's reference picture.
+    The pixels must not be written to: they may be a decoder's reference picture. Filters do write to pictures that
+    they alone seem to hold, and libav does not know who else holds memory that is merely lent: `lend` off copies it.
     """
-    native = _origin(frame) or _wrap(frame) or _copy(frame)
+    native = _origin(frame) or (_wrap(frame) if lend else None) or _copy(frame)
     native.pts = frame.pts
     native.time_base = frame.time_base
     native.duration = frame.duration
