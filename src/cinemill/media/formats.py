@@ -77,7 +77,10 @@ def nearest(source: str, offered: tuple[str, ...]) -> str | None:
     if kin:
         return min(kin, key=lambda name: _waste(source, name))
     plan = _known(source)
-    others = [name for name in offered if (other := layout(name)) and _is_full(other) and other.bits >= plan.bits]
+    wanted = max(3, _channels(plan))
+    others = [
+        name for name in offered if (other := layout(name)) and _is_full(other, wanted) and other.bits >= plan.bits
+    ]
     strangers = [name for name in others if _known(name).family != plan.family and plan.family != "grey"]
     return min(strangers, key=lambda name: _known(name).bits, default=None)
 
@@ -89,9 +92,12 @@ def _known(name: str) -> Layout:
     return plan
 
 
-def _is_full(plan: Layout) -> bool:
-    channels = sum(n for _, _, n in plan.planes)
-    return channels == 3 and all((h, v) == (0, 0) for h, v, _ in plan.planes)
+def _channels(plan: Layout) -> int:
+    return sum(n for _, _, n in plan.planes)
+
+
+def _is_full(plan: Layout, channels: int) -> bool:
+    return _channels(plan) == channels and all((h, v) == (0, 0) for h, v, _ in plan.planes)
 
 
 def _holds(source: str, name: str) -> bool:
@@ -103,15 +109,14 @@ def _holds(source: str, name: str) -> bool:
     if plan.family != have.family:
         return False
     if have.family == "rgb":
-        return sum(n for _, _, n in plan.planes) >= sum(n for _, _, n in have.planes)
+        return _channels(plan) >= _channels(have)
     return len(plan.planes) >= len(have.planes) and all(p[:2] <= s[:2] for p, s in zip(plan.planes, have.planes))
 
 
 def _waste(source: str, name: str) -> tuple[int, int, int]:
     have, plan = _known(source), _known(name)
     finer = sum(h + v for h, v, _ in have.planes) - sum(h + v for h, v, _ in plan.planes)
-    channels = sum(n for _, _, n in plan.planes) - sum(n for _, _, n in have.planes)
-    return channels, finer, plan.bits - have.bits
+    return _channels(plan) - _channels(have), finer, plan.bits - have.bits
 
 
 def as_frames(names: Iterable[str]) -> tuple[str, ...]:
