@@ -215,7 +215,7 @@ def credits(rng: Generator, aspect: float, height: int) -> Scene:
     climb = Motion(y=roll.shape[0] / (2 * height * DENSITY) - 0.15, vy=-0.137)
     frame = _light(rng, height, palette)
     glow = [Sprite(frame, _drift(rng, aspect, 0.1), 1.2) for _ in range(3)]
-    return Scene(_grained(rng, ground), (*glow, Sprite(roll, climb)), Motion(vx=0.05), ground_depth=0.8)
+    return Scene(_grained(rng, ground), (*glow, Sprite(roll, climb, 0)), Motion(vx=0.05), ground_depth=0.8)
 
 
 SCENES: tuple[Build, ...] = (hills, wheels, leaves, credits)
