@@ -48,6 +48,10 @@ _STALE_TAGS: Final = {
 _SOUND_BIT_RATE: Final = 96_000
 
 
+# What is meant by a mere number of channels, as in most WAV files; MP4 insists on knowing.
+_USUAL_LAYOUTS: Final = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
+
+
 @contextmanager
 def said_plainly(path: Path) -> Generator[None, None, None]:
     """Turn errors of writing `path` into ours: a full disk, a folder that may not be written to."""
@@ -176,7 +180,10 @@ def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: A
     if carry.how == "attach":
         return out.add_attachment(*COVERS[carry.track.codec], bytes(next(source.container.demux(source))))
     if carry.how == "copy":
-        return out.add_stream_from_template(source, opaque=True)
+        stream: Any = out.add_stream_from_template(source, opaque=True)
+        if isinstance(carry.track, AudioTrack) and carry.track.layout in _USUAL_LAYOUTS:
+            stream.codec_context.layout = _USUAL_LAYOUTS[carry.track.layout]
+        return stream
     assert carry.codec
     if isinstance(carry.track, AudioTrack):
         return _add_sound(out, carry.codec, carry.track)
