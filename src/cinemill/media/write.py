@@ -155,6 +155,7 @@ def assemble(
         out = av.open(f"file:{output}", "w", format=format, container_options=options)
         try:
             streams: dict[int, Any] = {}
+            alone = _add_picture(out, spec) if spec and not info.video else None
             for index, carry in sorted(plan.items()):
                 stream = _added(out, carry, spec, source.streams[index])
                 _describe(stream, source.streams[index], carry)
@@ -164,12 +165,20 @@ def assemble(
             _tag(out, info, source)
             out.start_encoding()
             flows = _flows(info, plan, streams, pieces, spec, facts)
+            flows += [_pictures(pieces, spec, alone)] if alone else []
             yield from _interleave(out, map(_from_zero, flows) if format == "nut" else flows)
         finally:
             out.close()
         if facts:
             numbered = [index for index in streams if plan[index].how != "attach"]
             matroska.complete(output, {numbered.index(index): fact for index, fact in facts.items()})
+
+
+def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:
+    stream: Any = out.add_stream(spec.encoder, rate=spec.rate)
+    configure(stream.codec_context, spec)
+    stream.time_base = spec.time_base
+    return stream
 
 
 def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: Any) -> Any:
@@ -189,10 +198,7 @@ def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: A
         return _add_sound(out, carry.codec, carry.track)
     if isinstance(carry.track, VideoTrack):
         assert spec
-        stream: Any = out.add_stream(carry.codec, rate=spec.rate)
-        configure(stream.codec_context, spec)
-        stream.time_base = spec.time_base
-        return stream
+        return _add_picture(out, spec)
     stream = out.add_stream(carry.codec)
     stream.codec_context.subtitle_header = source.codec_context.subtitle_header or _ASS_HEADER
     stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
