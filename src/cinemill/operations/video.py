@@ -63,7 +63,6 @@ class VideoOperation(Operation[V, VideoDecided]):
         if self.copies(request.params, info, format):
             return VideoDecided(notes=("the picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
-        chain.check(video)
         index = indexed(info)
         picture = _sample(chain, info)
         spec, lost = encoders.spec_for(
