@@ -192,6 +192,39 @@ def _tracks(path: Path) -> None:
     )  # fmt: skip
 
 
+def synced(*arguments: object, seconds: int = 3, size: str = "96x64") -> Maker:
+    """White and a beep for the first fifth of every second, to hear and see whether they stay together."""
+    flash = f"color=black:s={size}:r=25:d={seconds},geq=lum='if(lt(mod(T\\,1)\\,0.2)\\,235\\,16)':cb=128:cr=128"
+    beep = f"aevalsrc='if(lt(mod(t\\,1)\\,0.2)\\,sin(6283*t)\\,0)':s=48000:d={seconds}"
+    codecs = ["-c:v", "libx264", "-bf", 2, "-g", 25, "-c:a", "aac"]
+    return lambda path: run("-f", "lavfi", "-i", flash, "-f", "lavfi", "-i", beep, *codecs, *arguments, path)
+
+
+def _joined(*makers: Maker) -> Maker:
+    """Transport streams written one after another into one file."""
+
+    def make(path: Path) -> None:
+        pieces = [path.with_name(f"{number}-{path.name}") for number in range(len(makers))]
+        for piece, maker in zip(pieces, makers):
+            maker(piece)
+        path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+
+    return make
+
+
+def _at(seconds: float) -> list[object]:
+    return ["-output_ts_offset", seconds]
+
+
+# Broadcasts whose clock does not simply run; they are read differently from what FFmpeg's program makes of them.
+JUMPY: dict[str, Maker] = {
+    "restart.ts": _joined(synced(*_at(50)), synced(*_at(0))),
+    "restart_low.ts": _joined(synced(*_at(100)), synced(*_at(0))),
+    "leap.ts": _joined(synced(*_at(50)), synced(*_at(0)), synced(*_at(100)), synced(*_at(0))),
+    "wrap.ts": synced(*_at(2**33 / 90_000 - 4.4), "-muxdelay", 0, seconds=6),
+    "resized.ts": _joined(synced(*_at(10)), synced(*_at(13), size="128x96")),
+}
+
 MAKERS: dict[str, Maker] = {
     "h264_b.mp4": _encoded(*_B),
     "h264_b.mkv": _encoded(*_B),
@@ -250,6 +283,22 @@ MAKERS: dict[str, Maker] = {
 def names(*suffixes: str, without: Sequence[str] = ()) -> list[str]:
     """Names of clips with one of `suffixes`, for parametrised tests."""
     return [name for name in MAKERS if name.endswith(suffixes) and name not in without]
+
+
+def onsets(info: MediaInfo) -> list[tuple[float, float]]:
+    """(when the flash is seen, when the beep is heard) of a `synced` clip, in seconds."""
+    seen_at = [f.time for f in read.frames(info) if f.planes[0].mean() > 120]
+    heard_at = [
+        (block.pts + place) / block.sample_rate
+        for block in read.audio(info, read.sound_of(info))
+        for place in range(0, block.samples.shape[1], 64)
+        if np.abs(block.samples[0, place : place + 64]).max(initial=0) > 0.3
+    ]
+    return list(zip(_starts(seen_at), _starts(heard_at)))
+
+
+def _starts(times: Sequence[float]) -> list[float]:
+    return [time for last, time in pairwise([-9.0, *times]) if time - last > 0.5]
 
 
 def md5(frame: Frame) -> str:

@@ -1,6 +1,7 @@
 """One running clock out of one that jumps: broadcasts restart theirs, and MPEG's wraps after 26.5 hours.
 
-The picture decides where a jump is and how far; every other track follows it, so that sound stays in step.
+The picture decides where a jump is and how far; every other track follows it, so that sound stays in step. A clock
+that starts below zero, where no container can follow, starts at zero.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ _FORWARD: Final = Fraction(12 * 3600)
 def found(packets: Iterable[Any], step: int, shifts: list[Fraction]) -> Iterator[Any]:
     """The picture's packets, their times running on over every jump.
 
-    `step` is a picture's length in the packets' units. `shifts` starts as [0]; what is added from each jump on, in
-    seconds, is appended to it.
+    `step` is a picture's length in the packets' units. What is added from the start and from each jump on, in
+    seconds, is appended to `shifts`.
     """
-    last = shift = 0
-    started = False
+    last: int | None = None
+    shift = 0
     for packet in packets:
         time = packet.pts if packet.dts is None else packet.dts
         if time is not None:
             unit = packet.time_base
-            if started and not last - _BACK / unit < time + shift < last + _FORWARD / unit:
+            if last is None:
+                shift = 0 if packet.pts is None or packet.is_discard else max(0, -packet.pts)
+                shifts.append(shift * unit)
+            elif not last - _BACK / unit < time + shift < last + _FORWARD / unit:
                 shift = last + step - time
                 shifts.append(shift * unit)
-            started, last = True, time + shift
+            last = time + shift
         yield _shifted(packet, shift)
 
 
@@ -40,7 +44,7 @@ def followed(packets: Iterable[Any], shifts: Sequence[Fraction]) -> Iterator[Any
     last: dict[int, Fraction] = {}
     for packet in packets:
         time = packet.pts if packet.dts is None else packet.dts
-        if time is None or len(shifts) == 1:
+        if time is None or not any(shifts):
             yield packet
             continue
         track, seconds = packet.stream_index, time * packet.time_base

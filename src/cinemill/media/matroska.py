@@ -32,6 +32,8 @@ _MASTERING: Final = bytes.fromhex("55D0")
 _MASTERING_VALUES: Final = [bytes([0x55, x]) for x in range(0xD1, 0xDB)]
 """PrimaryR, G, B and WhitePoint chromaticities as x and y, then LuminanceMax and LuminanceMin."""
 _CRC, _VOID = b"\xbf", b"\xec"
+_UNKNOWN: Final = (1 << 56) - 1
+"""A size of nothing but ones: until the end of the file."""
 _RATIO_ONLY: Final = 3
 """DisplayUnit: width and height are a ratio, not pixels."""
 
@@ -52,6 +54,19 @@ class Facts:
     def placeholder(self) -> str:
         """The title to give the muxer; all facts take less room than this."""
         return self.title + " " * 200
+
+
+def promised_size(path: Path) -> int:
+    """How many bytes the header says the file has; 0 where it does not say, as of a live recording."""
+    with path.open("rb") as file:
+        _, size, header = _head(file.read(12), 0)
+        start = header + size
+        file.seek(start)
+        head = file.read(12)
+        if len(head) < 12 or not head.startswith(_SEGMENT):
+            return 0
+        _, size, header = _head(head, 0)
+        return 0 if size == _UNKNOWN else start + header + size
 
 
 def complete(path: Path, facts: Mapping[int, Facts]) -> None:
@@ -127,7 +142,9 @@ def _head(data: bytes, at: int) -> tuple[bytes, int, int]:
     id_length = 9 - data[at].bit_length()
     size_at = at + id_length
     size_length = 9 - data[size_at].bit_length()
-    size = int.from_bytes(data[size_at : size_at + size_length]) & ((1 << 7 * size_length) - 1)
+    mask = (1 << 7 * size_length) - 1
+    size = int.from_bytes(data[size_at : size_at + size_length]) & mask
+    size = _UNKNOWN if size == mask else size
     return data[at:size_at], size, id_length + size_length
 
 

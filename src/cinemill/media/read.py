@@ -8,7 +8,6 @@ files are refused.
 from __future__ import annotations
 
 import math
-import os
 import struct
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -29,7 +28,7 @@ from av.sidedata.sidedata import Type as SideType
 from av.stream import Discard, Disposition
 
 from cinemill.errors import DecodeFailed, NoSuchStream, OpenFailed, UnsupportedMedia
-from cinemill.media import clock, jumps, lavfi
+from cinemill.media import clock, jumps, lavfi, matroska
 from cinemill.media.colour import Colour
 from cinemill.media.formats import layout
 from cinemill.media.native import SAME_VALUES, of_native
@@ -116,18 +115,23 @@ def _why_not(path: Path, error: Exception) -> str:
 
 
 def _lacks_moov(path: Path) -> bool:
-    """Whether it is an MP4 or MOV whose boxes (ISO 14496-12) end without the one that says where the pictures are."""
-    kinds: list[bytes] = []
+    """Whether it is an MP4 or MOV without the box that says where the pictures are."""
+    kinds = [kind for kind, _ in _boxes(path)]
+    return kinds[:1] == [b"ftyp"] and b"moov" not in kinds
+
+
+def _boxes(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Kind and promised end of the outermost boxes of an MP4 or MOV (ISO 14496-12), as far as they make sense."""
+    end = 0
     with path.open("rb") as file:
         while len(head := file.read(16)) >= 8:
             size, kind = struct.unpack(">I4s", head[:8])
-            kinds.append(kind)
-            if size == 1:
-                size = int.from_bytes(head[8:])
-            if size < 8:
-                break
-            file.seek(size - len(head), os.SEEK_CUR)
-    return kinds[:1] == [b"ftyp"] and b"moov" not in kinds
+            size = int.from_bytes(head[8:]) if size == 1 else size
+            if size < 8:  # 0 is for a last box of any length
+                return
+            end += size
+            yield kind, end
+            file.seek(end)
 
 
 def probe(path: Path) -> MediaInfo:
@@ -325,7 +329,7 @@ def index(info: MediaInfo) -> Index:
     pts: list[int] = []
     keyframes: list[int] = []
     damage = Damage()
-    shifts = [Fraction(0)]
+    shifts: list[Fraction] = []
     with opened(info.path) as container:
         stream = container.streams[video.index]
         by_dts = _keeps_dts_only(container, stream)
@@ -340,11 +344,20 @@ def index(info: MediaInfo) -> Index:
                 if packet.is_keyframe:
                     keyframes.append(time)
     pts.sort()
-    exact = exact and len(set(pts)) == len(pts) and len(shifts) == 1
+    exact = exact and len(set(pts)) == len(pts) and shifts == [0]
+    for place in range(1, len(pts)):  # as `frames` mends them
+        pts[place] = max(pts[place], pts[place - 1] + 1)
     cut_off = damage.cut_off
-    if pts and len(pts) < (video.frames_from_header or 0):
+    if pts and (len(pts) < (video.frames_from_header or 0) or _breaks_off(info)):
         cut_off = float(pts[-1] * video.time_base)
     return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, tuple(shifts))
+
+
+def _breaks_off(info: MediaInfo) -> bool:
+    """Whether the file is shorter than its own outermost structure says."""
+    if "matroska" in info.format:
+        return matroska.promised_size(info.path) > info.size
+    return "mp4" in info.format and max((end for _, end in _boxes(info.path)), default=0) > info.size
 
 
 def _keeps_dts_only(container: InputContainer, stream: Any) -> bool:
@@ -488,7 +501,7 @@ def _like_first(frame: Frame, video: VideoTrack, damage: Damage) -> Frame:
 
 def _running(container: InputContainer, stream: Any, video: VideoTrack, damage: Damage) -> Iterator[Any]:
     """The picture's packets on one running clock; its jumps are noted as repairs."""
-    shifts = [Fraction(0)]
+    shifts: list[Fraction] = []
     for packet in jumps.found(_packets(container, stream, damage), video.step, shifts):
         if len(shifts) > 1:
             damage.repaired.append(float((packet.dts or 0) * packet.time_base))
@@ -599,5 +612,7 @@ def audio_natives(
 
 def clock_shifts(info: MediaInfo) -> tuple[Fraction, ...]:
     """What to add to the file's clock, as in `Index`. Cost: one pass over formats whose clock may jump, else none."""
+    if info.video is None:
+        return (Fraction(0),)
     jumpy = any(ContainerFormat(name, "r").flags & Flags.ts_discont.value for name in info.format.split(","))
-    return index(info).shifts if jumpy and info.video else (Fraction(0),)
+    return index(info).shifts if jumpy or info.video.start_pts < 0 else (Fraction(0),)
