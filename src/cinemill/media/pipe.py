@@ -61,7 +61,9 @@ def piped(frames: Iterable[Frame], first: Frame, graph: str, order: FieldOrder |
 
 def _told(graph: str, first: Frame) -> str:
     """`graph` after filters that say what NUT does not say of the pictures in it, or PyAV not to NUT."""
-    matrix, primaries, transfer, range = (0, 0, 0, 2) if is_rgb(first.format) else first.colour.codes()
+    matrix, primaries, transfer, range = first.colour.codes()
+    if is_rgb(first.format):
+        matrix, range = 0, 2
     field_mode = "prog" if first.field_order == "progressive" else first.field_order
     told = f"setsar={first.sar}:max=65535,setparams=field_mode={field_mode}:range={range}"
     told += f":color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
