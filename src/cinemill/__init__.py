@@ -89,9 +89,7 @@ class Clip:
         from cinemill.hardware import cores
         from cinemill.media import read
 
-        info = read.probe(self.path)
-        self.chain.check(read.picture_of(info))
-        return self.chain.run(read.frames(info), threads or cores())
+        return self.chain.run(read.frames(read.probe(self.path)), threads or cores())
 
     def write(self, output: str | Path, *, overwrite: bool = False, **encoding: Any) -> Done:
         """Make a file of it, with every other track of the source; `encoding` as for the process operation."""

@@ -3,11 +3,13 @@
 Three rules: never write into a frame's planes; the same frames in give the same frames out; refuse parameters and
 media before the first frame. Flushing is the code after the loop, cancelling is closing the generator, and chunks
 are none of a filter's business: it says how many neighbours it needs (`halo`) and the planner provides them.
+A `strength` of 0 means that every frame stays as it is; a chain leaves such a step out.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,47 +23,51 @@ from cinemill.catalogue import Params, filters
 from cinemill.errors import UnsupportedMedia
 
 if TYPE_CHECKING:
-    from cinemill.media.types import FieldOrder, Frame, VideoTrack
+    from cinemill.media.types import FieldOrder, Frame
 
 P = TypeVar("P", bound=Params)
+T = TypeVar("T")
 Halo = tuple[int, int] | None
 """Frames needed before and after; None when a stream cannot be cut."""
-HaloOf = Halo | Callable[[Any], Halo]
+Formats = tuple[str, ...] | None
+"""Pixel formats that are taken, and given back; None takes the stream's own, and may change it."""
+Of = T | Callable[[Any], T]
+"""A fact, or how it follows from the parameters."""
 RateOf = Callable[[Any, Fraction], Fraction]
 """Frame rate out for parameters and the frame rate in."""
-Check = Callable[[Any, "VideoTrack"], None]
+Check = Callable[[Any, "Frame"], None]
+"""Looks at parameters and the first frame that arrives. Raises RequestError."""
 
 GREY = tuple(f"gray{b}" for b in ("", "10le", "12le", "16le"))
 YUV8 = tuple(f"yuv{c}p" for c in ("420", "422", "444", "411", "440", "410"))
 YUV_DEEP = tuple(f"yuv{c}p{b}le" for c in ("420", "422", "444") for b in (10, 12, 16))
 YUV = YUV8 + YUV_DEEP
 GBR = ("gbrp", "gbrp10le", "gbrp12le", "gbrp16le")
+ALPHA = (*(f"yuva{c}p{b}" for c in ("420", "422", "444") for b in ("", "10le", "16le")), *(f"gbra{f[3:]}" for f in GBR))
+DRAWABLE = YUV + GREY + GBR + ALPHA + ("rgb24", "rgb48le", "rgba")
+"""What libavfilter can draw on."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A declared filter. `accepts` names pixel formats, or is None for any.
+    """A declared filter.
 
-    Exactly one of `one` (frame to frame, no memory), `stream` and `graph` (a libavfilter graph's text from the
-    parameters and, if it takes two arguments, the first frame) is set. `field_order` is what comes out, None for
-    what went in.
+    Exactly one of `one` (frame to frame, no memory), `stream` and `graph` (the text of a libavfilter graph for the
+    parameters) is set. `field_order` is what comes out, None for what went in.
     """
 
     name: str
     params: type[Params]
     summary: str
-    accepts: tuple[str, ...] | None
-    halo: HaloOf
+    accepts: Of[Formats]
+    halo: Of[Halo]
     rate: RateOf
     check: Check | None
-    field_order: FieldOrder | None = None
+    field_order: Of[FieldOrder | None] = None
     default: bool = False
     one: Callable[[Frame, Any], Frame] | None = None
     stream: Callable[[Iterator[Frame], Any], Iterator[Frame]] | None = None
-    graph: Callable[..., str] | None = None
-
-    def halo_of(self, params: Params) -> Halo:
-        return self.halo(params) if callable(self.halo) else self.halo
+    graph: Callable[[Any], str] | None = None
 
 
 def _same_rate(params: Any, rate: Fraction) -> Fraction:
@@ -78,7 +84,7 @@ def _register(name: str, function: Callable[..., Any], **facts: Any) -> None:
 
 
 def frame_filter(
-    name: str, *, accepts: tuple[str, ...] | None = None, check: Check | None = None, default: bool = False
+    name: str, *, accepts: Of[Formats] = None, check: Check | None = None, default: bool = False
 ) -> Callable[[Callable[[Frame, P], Frame]], Callable[[Frame, P], Frame]]:
     """Declare `(frame, p) -> frame`: no memory, so it runs on all cores, in order, and can be cut anywhere."""
 
@@ -93,14 +99,14 @@ def frame_filter(
 def stream_filter(
     name: str,
     *,
-    halo: HaloOf,
-    accepts: tuple[str, ...] | None = None,
+    halo: Of[Halo],
+    accepts: Of[Formats] = None,
     rate: RateOf = _same_rate,
     check: Check | None = None,
-    field_order: FieldOrder | None = None,
+    field_order: Of[FieldOrder | None] = None,
     default: bool = False,
 ) -> Callable[[Callable[[Iterator[Frame], P], Iterator[Frame]]], Callable[[Iterator[Frame], P], Iterator[Frame]]]:
-    """Declare `(frames, p) -> frames`: needs neighbours or changes the rate."""
+    """Declare `(frames, p) -> frames`: needs neighbours or changes the rate. It says itself what `field_order` is."""
 
     def declare(
         function: Callable[[Iterator[Frame], P], Iterator[Frame]],
@@ -115,16 +121,16 @@ def stream_filter(
 def lavfi_filter(
     name: str,
     *,
-    halo: HaloOf = (0, 0),
-    accepts: tuple[str, ...] | None = YUV,
+    halo: Of[Halo] = (0, 0),
+    accepts: Of[Formats] = YUV,
     rate: RateOf = _same_rate,
     check: Check | None = None,
-    field_order: FieldOrder | None = None,
+    field_order: Of[FieldOrder | None] = None,
     default: bool = False,
-) -> Callable[[Callable[..., str]], Callable[..., str]]:
-    """Declare `(p) -> graph` or `(p, first frame) -> graph`: libavfilter does the work; neighbours are fused."""
+) -> Callable[[Callable[[P], str]], Callable[[P], str]]:
+    """Declare `(p) -> graph`: libavfilter does the work; neighbours are fused."""
 
-    def declare(function: Callable[..., str]) -> Callable[..., str]:
+    def declare(function: Callable[[P], str]) -> Callable[[P], str]:
         facts: dict[str, Any] = {"accepts": accepts, "halo": halo, "rate": rate, "check": check}
         _register(name, function, graph=function, field_order=field_order, default=default, **facts)
         return function
@@ -134,10 +140,32 @@ def lavfi_filter(
 
 @dataclass(frozen=True)
 class Step:
-    """A filter with its parameters."""
+    """A filter with its parameters, and what follows from them."""
 
     filter: Filter
     params: Params
+
+    @property
+    def accepts(self) -> Formats:
+        return _told(self.filter.accepts, self.params)
+
+    @property
+    def halo(self) -> Halo:
+        return _told(self.filter.halo, self.params)
+
+    @property
+    def field_order(self) -> FieldOrder | None:
+        return _told(self.filter.field_order, self.params)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it leaves every frame as it is, bit for bit."""
+        return getattr(self.params, "strength", None) == 0
+
+    def check(self, frame: Frame) -> None:
+        """Refuse a stream that begins with `frame`. Raises RequestError."""
+        if self.filter.check:
+            self.filter.check(self.params, frame)
 
     def as_data(self) -> dict[str, Any]:
         return {"filter": self.filter.name, "params": self.params.model_dump(mode="json", exclude_defaults=True)}
@@ -148,9 +176,15 @@ class Step:
         return f"{self.filter.name}={pairs}" if pairs else self.filter.name
 
 
+def _told(fact: Any, params: Params) -> Any:
+    return fact(params) if callable(fact) else fact
+
+
 def _quoted(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return '"' + text.replace('"', '\\"') + '"' if any(c in text for c in ",:='\" ") else text
+    if text and not set(text) & set(",:='\"\\") and text == text.strip():
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @dataclass(frozen=True)
@@ -165,17 +199,13 @@ class Chain:
     def as_data(self) -> list[dict[str, Any]]:
         return [step.as_data() for step in self.steps]
 
-    def check(self, video: VideoTrack) -> None:
-        """Refuse media that a step cannot treat. Raises UnsupportedMedia."""
-        for step in self.steps:
-            if step.filter.check:
-                step.filter.check(step.params, video)
-            if step.filter.field_order:
-                video = replace(video, field_order=step.filter.field_order)
+    @property
+    def _working(self) -> list[Step]:
+        return [step for step in self.steps if not step.is_idle]
 
     def rate(self, rate: Fraction) -> Fraction:
         """Frame rate out for the frame rate in."""
-        for step in self.steps:
+        for step in self._working:
             rate = step.filter.rate(step.params, rate)
         return rate
 
@@ -183,8 +213,8 @@ class Chain:
         """Source frames needed before and after a cut at frame rate `rate`; None when a step cannot be cut."""
         before = after = 0
         now = rate
-        for step in self.steps:
-            halo = step.filter.halo_of(step.params)
+        for step in self._working:
+            halo = step.halo
             if halo is None:
                 return None
             # A step's neighbours are counted at the rate that reaches it.
@@ -194,85 +224,92 @@ class Chain:
         return before, after
 
     def run(self, frames: Iterable[Frame], threads: int = 1) -> Generator[Frame, None, None]:
-        """`frames` through every step. `threads` serve the filters that take one frame at a time."""
+        """`frames` through every step. `threads` serve the filters that take one frame at a time.
+
+        What comes out has the pixel format of what goes in: a step that works in another gets it, and the stream is
+        brought back when no step needs that any more. Only a step that takes anything may change it for good.
+        Raises RequestError before the first frame when a step cannot treat what reaches it.
+        """
+        from cinemill.media import lavfi
+
         stream = iter(frames)
-        for group in self._groups():
-            drawn = group[0].filter.graph is not None
-            stream = _through_graphs(stream, group) if drawn else _through(stream, group[0], threads)
-        yield from stream
-
-    def _groups(self) -> list[list[Step]]:
-        """Steps that run as one: neighbouring graphs, as long as none needs to see a frame first."""
-        groups: list[list[Step]] = []
-        for step in self.steps:
-            fuses = step.filter.graph and not _looks_at_frame(step)
-            if fuses and groups and groups[-1][-1].filter.graph:
-                groups[-1].append(step)
-            else:
-                groups.append([step])
-        return groups
-
-
-def _looks_at_frame(step: Step) -> bool:
-    return step.filter.graph is not None and len(inspect.signature(step.filter.graph).parameters) == 2
+        first = next(stream, None)
+        own = now = first.format if first else ""
+        steps = deque(self._working)
+        while steps and first:
+            work = _format_for(steps[0], now, own)
+            group = _group(steps, work, own)
+            for step in group:
+                step.check(first)
+            after = _through(lavfi.converted(joined([first], stream), work), group, threads)
+            first, stream = _stated(after, first)
+            now = first.format if first else now
+            own = now if now != work else own
+        if first:
+            yield from lavfi.converted(joined([first], stream), own)
 
 
-def _through(frames: Iterator[Frame], step: Step, threads: int) -> Iterator[Frame]:
-    frames = _acceptable(frames, step)
-    if step.filter.stream:
-        return step.filter.stream(frames, step.params)
-    one, params = step.filter.one, step.params
-    assert one
-    return parallel(frames, lambda frame: one(frame, params), threads)
-
-
-def _acceptable(frames: Iterator[Frame], step: Step) -> Iterator[Frame]:
-    """Frames in a format the filter takes, converted only if theirs is not."""
-    from cinemill.media import lavfi
-
-    first = next(frames, None)
-    if first is None:
-        return iter(())
-    return lavfi.converted(joined([first], frames), _format_for(first, step))
-
-
-def _format_for(frame: Frame, step: Step) -> str:
+def _format_for(step: Step, now: str, own: str) -> str:
+    """The format a step works in, in a stream that is in `now` and was in `own`."""
     from cinemill.media.formats import nearest
 
-    if step.filter.accepts is None:
-        return frame.format
-    found = nearest(frame.format, step.filter.accepts)
+    accepts = step.accepts
+    if accepts is None or now in accepts:
+        return own if accepts is None else now
+    found = nearest(own, accepts)
     if found is None:
         raise UnsupportedMedia(
-            f"{step.filter.name} works on {', '.join(step.filter.accepts)} and cannot hold {frame.format} without "
-            f"a loss; put format=pix_fmt:{step.filter.accepts[0]} before it to accept that."
+            f"{step.filter.name} cannot work on {own} without a loss; "
+            f"put format={_lesser(own, accepts)} before it to accept that."
         )
     return found
 
 
-def _through_graphs(frames: Iterator[Frame], steps: list[Step]) -> Iterator[Frame]:
-    """Neighbouring graphs as one graph, cut only where a pixel format has to change between them."""
+def _lesser(own: str, accepts: tuple[str, ...]) -> str:
+    """Which of `accepts` is left when `own` gives up its alpha, then its depth."""
+    from cinemill.media.formats import nearest
+
+    opaque = {"rgba": "rgb24", "rgba64le": "rgb48le"}.get(own, own.replace("yuva", "yuv").replace("gbrap", "gbrp"))
+    shallow = re.sub(r"(?<=[py])\d+le$", "", opaque)
+    return next((found for name in (opaque, shallow) if (found := nearest(name, accepts))), accepts[0])
+
+
+def _group(steps: deque[Step], format: str, own: str) -> list[Step]:
+    """Take the steps that run as one: the first, and graphs after a graph as long as what they meet is known.
+
+    A graph alone is one that may change the pixel format, or that goes by the flags of each frame: these do not
+    reach the FFmpeg program, which a neighbour may need. For the rest, one trip through it is faster than several.
+    """
+    group = [steps.popleft()]
+    while steps and _fuses(group[-1]) and _fuses(steps[0]) and _format_for(steps[0], format, own) == format:
+        group.append(steps.popleft())
+    return group
+
+
+def _fuses(step: Step) -> bool:
+    return step.filter.graph is not None and step.accepts is not None and step.field_order is None
+
+
+def _through(frames: Iterator[Frame], group: list[Step], threads: int) -> Iterator[Frame]:
     from cinemill.media import lavfi
 
-    frames = _acceptable(frames, steps[0])
+    filter, params = group[0].filter, group[0].params
+    if filter.stream:
+        return filter.stream(frames, params)
+    if one := filter.one:
+        return parallel(frames, lambda frame: one(frame, params), threads)
+    graphs = [step.filter.graph(step.params) for step in group if step.filter.graph]
+    return lavfi.run(frames, ",".join(graphs), group[0].field_order)
+
+
+def _stated(frames: Iterator[Frame], source: Frame) -> tuple[Frame | None, Iterator[Frame]]:
+    """The first frame and the rest. A matrix that nobody stated is, once the height would make people guess another."""
     first = next(frames, None)
-    if first is None:
-        return
-    graphs: list[str] = []
-    order: FieldOrder | None = None
-    rest: list[Step] = []
-    format = first.format
-    for place, step in enumerate(steps):
-        if _format_for(first, step) != format:
-            rest = steps[place:]
-            break
-        assert step.filter.graph
-        graphs.append(
-            step.filter.graph(step.params, first) if _looks_at_frame(step) else step.filter.graph(step.params)
-        )
-        order = step.filter.field_order or order
-    out = lavfi.run(joined([first], frames), ",".join(graphs), order)
-    yield from _through_graphs(out, rest) if rest else out
+    matrix = source.colour.effective_matrix(source.height)
+    if first is None or first.colour.matrix != "unspecified" or first.colour.effective_matrix(first.height) == matrix:
+        return first, frames
+    colour = replace(first.colour, matrix=matrix)
+    return replace(first, colour=colour), (replace(frame, colour=colour) for frame in frames)
 
 
 def parallel(frames: Iterable[Frame], work: Callable[[Frame], Frame], threads: int) -> Iterator[Frame]:

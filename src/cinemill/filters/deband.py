@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import GBR, YUV, lavfi_filter
+from cinemill.filters import GBR, GREY, YUV, lavfi_filter
 
 
 class Deband(Params):
@@ -13,10 +13,12 @@ class Deband(Params):
     """How far around a pixel is looked."""
 
 
-@lavfi_filter("deband", accepts=YUV + GBR)
+TAKEN = (*(name for name in YUV if not name.endswith("p10le")), *GREY, *GBR)
+"""libavfilter's deband has no YUV of 10 bits; 12 hold it."""
+
+
+@lavfi_filter("deband", accepts=TAKEN)
 def deband(p: Deband) -> str:
     """Smooth banding in skies and fades. Keep more than 8 bits after it, or the bands come back."""
-    if p.strength == 0:
-        return "null"
     threshold = max(0.00003, p.strength * 10 / 255)
     return f"deband=1thr={threshold:.5f}:2thr={threshold:.5f}:3thr={threshold:.5f}:range={p.radius}:blur=1"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import GREY, YUV8, Halo, lavfi_filter
+from cinemill.filters import GREY, YUV, Halo, lavfi_filter
 
 
 class Deflicker(Params):
@@ -19,15 +19,13 @@ class Deflicker(Params):
 
 
 def _halo(p: Deflicker) -> Halo:
-    return (0, p.window)
+    return (0, p.window - 1)
 
 
 _MEANS = {"arithmetic": "am", "median": "median", "harmonic": "hm", "geometric": "gm", "quadratic": "qm"}
 
 
-@lavfi_filter(
-    "deflicker", halo=_halo, accepts=YUV8[:3] + tuple(f"yuv{c}p10le" for c in ("420", "422", "444")) + GREY[:1]
-)
+@lavfi_filter("deflicker", halo=_halo, accepts=YUV + GREY)
 def deflicker(p: Deflicker) -> str:
     """Even out brightness that changes from frame to frame."""
     return f"deflicker=size={p.window}:mode={_MEANS[p.mean]}"

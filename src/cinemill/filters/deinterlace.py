@@ -6,14 +6,19 @@ itself; yadif by M. Niedermayer. Wrong for film that was telecined: `ivtc` gives
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 from cinemill.catalogue import Params
-from cinemill.filters import YUV, lavfi_filter
+from cinemill.filters import YUV, stream_filter
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
+
+
+TAKEN = (*YUV, "gray", "gray16le")
 
 
 class Deinterlace(Params):
@@ -27,21 +32,16 @@ def double(p: Deinterlace, rate: Fraction) -> Fraction:
     return rate * 2 if p.output == "field" else rate
 
 
-def _options(p: Deinterlace, frame: Frame) -> str:
-    order = p.field_order or (frame.field_order if frame.field_order != "progressive" else None)
-    return f"mode=send_{p.output}:parity={order or 'auto'}:deint={'all' if order else 'interlaced'}"
-
-
-@lavfi_filter("deinterlace.bwdif", halo=(2, 2), rate=double, field_order="progressive", default=True)
-def bwdif(p: Deinterlace, frame: Frame) -> str:
+@stream_filter("deinterlace.bwdif", halo=(1, 1), accepts=TAKEN, rate=double, field_order="progressive", default=True)
+def bwdif(frames: Iterator[Frame], p: Deinterlace) -> Iterator[Frame]:
     """Deinterlace with bwdif: the best of the fast ones."""
-    return f"bwdif={_options(p, frame)}"
+    return _run(frames, f"bwdif=mode=send_{p.output}", p)
 
 
-@lavfi_filter("deinterlace.yadif", halo=(2, 2), rate=double, field_order="progressive")
-def yadif(p: Deinterlace, frame: Frame) -> str:
+@stream_filter("deinterlace.yadif", halo=(1, 1), accepts=TAKEN, rate=double, field_order="progressive")
+def yadif(frames: Iterator[Frame], p: Deinterlace) -> Iterator[Frame]:
     """Deinterlace with yadif: what most players do."""
-    return f"yadif={_options(p, frame)}"
+    return _run(frames, f"yadif=mode=send_{p.output}", p)
 
 
 class W3fdif(Deinterlace):
@@ -49,7 +49,24 @@ class W3fdif(Deinterlace):
     """How many neighbouring lines take part."""
 
 
-@lavfi_filter("deinterlace.w3fdif", halo=(2, 2), rate=double, field_order="progressive", accepts=YUV)
-def w3fdif(p: W3fdif, frame: Frame) -> str:
+@stream_filter("deinterlace.w3fdif", halo=(1, 1), accepts=TAKEN, rate=double, field_order="progressive")
+def w3fdif(frames: Iterator[Frame], p: W3fdif) -> Iterator[Frame]:
     """Deinterlace with Weston's three-field filter: soft, free of mistakes."""
-    return f"w3fdif=filter={p.filter}:{_options(p, frame).replace('send_', '')}"
+    return _run(frames, f"w3fdif=mode={p.output}:filter={p.filter}", p)
+
+
+def _run(frames: Iterator[Frame], graph: str, p: Deinterlace) -> Iterator[Frame]:
+    from cinemill.media import lavfi
+
+    order = f"parity={p.field_order or 'auto'}:deint={'all' if p.field_order else 'interlaced'}"
+    held: Frame | None = None
+    for frame in lavfi.run(frames, f"{graph}:{order}", "progressive"):
+        if held is not None:
+            if frame.pts <= held.pts:
+                # A film of one frame: libavfilter cannot tell from a neighbour when its second field is due.
+                step = max(1, frame.duration)
+                held, frame = replace(held, duration=step), replace(frame, pts=held.pts + step)
+            yield held
+        held = frame
+    if held is not None:
+        yield held

@@ -39,16 +39,18 @@ def fps(frames: Iterator[Frame], p: Fps) -> Iterator[Frame]:
     """Show, at every tick of the new rate, the frame that is on screen then."""
     tick = 1 / p.rate
     shown: Frame | None = None
-    end = Fraction(0)
+    length = tick
     for frame in frames:
         if shown is not None:
-            yield from _shown(shown, frame.pts * frame.time_base, tick)
-        shown, end = frame, (frame.pts + max(1, frame.duration)) * frame.time_base
+            length = (frame.pts - shown.pts) * frame.time_base
+            yield from _shown(shown, length, tick)
+        shown = frame
     if shown is not None:
-        yield from _shown(shown, end, tick)
+        # Where the file does not say it, the last frame lasts as long as the one before.
+        yield from _shown(shown, shown.duration * shown.time_base or length, tick)
 
 
-def _shown(frame: Frame, until: Fraction, tick: Fraction) -> Iterator[Frame]:
-    first = ceil(frame.pts * frame.time_base / tick)
-    for pts in range(first, ceil(until / tick)):
+def _shown(frame: Frame, length: Fraction, tick: Fraction) -> Iterator[Frame]:
+    start = frame.pts * frame.time_base
+    for pts in range(ceil(start / tick), ceil((start + length) / tick)):
         yield replace(frame, pts=pts, time_base=tick, duration=1)

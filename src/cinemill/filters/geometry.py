@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
 from cinemill.catalogue import Field, Params
-from cinemill.errors import UnsupportedMedia
-from cinemill.filters import frame_filter, lavfi_filter
+from cinemill.errors import InvalidParams, UnsupportedMedia
+from cinemill.filters import DRAWABLE, Formats, frame_filter, lavfi_filter, stream_filter
 
 if TYPE_CHECKING:
-    from cinemill.media.types import Frame, VideoTrack
+    from cinemill.media.colour import Colour
+    from cinemill.media.types import Frame, Plane
 
 Kernel = Literal["lanczos", "spline", "bicubic", "bilinear", "area"]
+
+
+_EXACT = "accurate_rnd+full_chroma_inp"
 
 
 class Crop(Params):
@@ -28,19 +35,15 @@ class Crop(Params):
     """Rows cut off at the bottom."""
 
 
-def _check_crop(p: Crop, video: VideoTrack) -> None:
-    if p.left + p.right >= video.width or p.top + p.bottom >= video.height:
-        raise UnsupportedMedia(f"crop leaves nothing of a {video.width}x{video.height} picture.")
+def _check_crop(p: Crop, frame: Frame) -> None:
+    if p.left + p.right >= frame.width or p.top + p.bottom >= frame.height:
+        raise UnsupportedMedia(f"crop leaves nothing of a {frame.width}x{frame.height} picture.")
 
 
 @frame_filter("crop", check=_check_crop)
 def crop(frame: Frame, p: Crop) -> Frame:
     """Cut off edges. Left and top are rounded down to whole chroma samples (and fields) of the picture."""
-    step_x = 1 << max(h for h, _, _ in frame.layout.planes)
-    step_y = 1 << max(v for _, v, _ in frame.layout.planes)
-    if frame.field_order != "progressive":
-        step_y *= 2
-    left, top = p.left - p.left % step_x, p.top - p.top % step_y
+    left, top = _whole(frame, p.left, p.top)
     right, bottom = frame.width - p.right, frame.height - p.bottom
     planes = tuple(
         plane[top >> v : -(-bottom >> v), left >> h : -(-right >> h)]
@@ -49,8 +52,17 @@ def crop(frame: Frame, p: Crop) -> Frame:
     return replace(frame, planes=planes)
 
 
-def _check_progressive(p: Params, video: VideoTrack) -> None:
-    if video.field_order != "progressive":
+def _whole(frame: Frame, x: int, y: int) -> tuple[int, int]:
+    """x and y rounded down to where chroma samples begin, and in interlaced pictures to where the fields do."""
+    step_x = 1 << max(h for h, _, _ in frame.layout.planes)
+    step_y = 1 << max(v for _, v, _ in frame.layout.planes)
+    if frame.field_order != "progressive":
+        step_y *= 2
+    return x - x % step_x, y - y % step_y
+
+
+def _check_progressive(p: Params, frame: Frame) -> None:
+    if frame.field_order != "progressive":
         raise UnsupportedMedia("interlaced pictures cannot be scaled or turned in height; deinterlace them first.")
 
 
@@ -71,12 +83,12 @@ class Scale(Params):
         return self
 
 
-def _check_scale(p: Scale, video: VideoTrack) -> None:
-    if p.height != video.height and (p.width or p.height):
-        _check_progressive(p, video)
+def _check_scale(p: Scale, frame: Frame) -> None:
+    if p.height != frame.height and (p.width or p.height):
+        _check_progressive(p, frame)
 
 
-@lavfi_filter("scale", accepts=None, check=_check_scale)
+@lavfi_filter("scale", accepts=DRAWABLE, check=_check_scale)
 def scale(p: Scale) -> str:
     """Scale the picture. With one side given its shape is kept; chroma-subsampled sizes come out even."""
     aspect = "iw*sar/ih" if p.square else "iw/ih"
@@ -88,7 +100,7 @@ def scale(p: Scale) -> str:
         width, height = f"max(2,2*round({p.height}*({aspect})/2))", str(p.height)
     else:
         width, height = "max(2,2*round(iw*sar/2))", "ih"
-    size = f"scale=w='{width}':h='{height}':flags={p.kernel}+accurate_rnd+full_chroma_inp"
+    size = f"scale=w='{width}':h='{height}':flags={p.kernel}+{_EXACT}"
     return f"{size},setsar=1" if p.square else size
 
 
@@ -103,12 +115,22 @@ class Fit(Params):
     """How pixels are weighted when scaling."""
 
 
-@lavfi_filter("fit", accepts=None, check=_check_progressive)
-def fit(p: Fit) -> str:
+def _check_fit(p: Fit, frame: Frame) -> None:
+    _check_progressive(p, frame)
+    _ink(p.colour)
+
+
+@stream_filter("fit", halo=(0, 0), accepts=DRAWABLE, check=_check_fit)
+def fit(frames: Iterator[Frame], p: Fit) -> Iterator[Frame]:
     """Scale into a frame of a given size with square pixels and put bars beside it."""
+    from cinemill.media import lavfi
+
     ratio = f"min({p.width}/(iw*sar),{p.height}/ih)"
-    inside = f"scale=w='2*round(iw*sar*{ratio}/2)':h='2*round(ih*{ratio}/2)':flags={p.kernel}+accurate_rnd"
-    return f"{inside},setsar=1,pad={p.width}:{p.height}:-1:-1:{_colour(p.colour)}"
+    width = f"min({p.width},max(2,2*round(iw*sar*{ratio}/2)))"
+    height = f"min({p.height},max(2,2*round(ih*{ratio}/2)))"
+    for frame in lavfi.run(frames, f"scale=w='{width}':h='{height}':flags={p.kernel}+{_EXACT},setsar=1"):
+        left, top = (p.width - frame.width) // 2, (p.height - frame.height) // 2
+        yield _framed(frame, left, top, p.width, p.height, p.colour)
 
 
 class Pad(Params):
@@ -124,16 +146,57 @@ class Pad(Params):
     """Colour of the border, by name or #rrggbb."""
 
 
-@lavfi_filter("pad", accepts=None)
-def pad(p: Pad) -> str:
-    """Add a border."""
-    return f"pad=iw+{p.left + p.right}:ih+{p.top + p.bottom}:{p.left}:{p.top}:{_colour(p.colour)}"
+def _check_pad(p: Pad, frame: Frame) -> None:
+    _ink(p.colour)
 
 
-def _colour(text: str) -> str:
-    from cinemill.media.lavfi import escape
+@frame_filter("pad", accepts=DRAWABLE, check=_check_pad)
+def pad(frame: Frame, p: Pad) -> Frame:
+    """Add a border. Left and top are rounded down to whole chroma samples (and fields) of the picture."""
+    left, top = _whole(frame, p.left, p.top)
+    return _framed(frame, left, top, left + frame.width + p.right, top + frame.height + p.bottom, p.colour)
 
-    return f"color={escape(text)}"
+
+def _framed(frame: Frame, left: int, top: int, width: int, height: int, colour: str) -> Frame:
+    """`frame` at a place in a larger one of a single colour."""
+    import numpy as np
+
+    left, top = _whole(frame, left, top)
+    matrix = frame.colour.effective_matrix(frame.height)
+    values = _values(colour, frame.format, replace(frame.colour, matrix=matrix))
+    planes: list[Plane] = []
+    for plane, value, shape, (h, v, _) in zip(
+        frame.planes, values, frame.layout.shapes(width, height), frame.layout.planes
+    ):
+        larger = np.empty(shape, plane.dtype)
+        larger[...] = value
+        larger[top >> v : (top >> v) + plane.shape[0], left >> h : (left >> h) + plane.shape[1]] = plane
+        planes.append(larger)
+    return replace(frame, planes=tuple(planes))
+
+
+@lru_cache(maxsize=64)
+def _values(colour: str, format: str, tags: Colour) -> tuple[Plane, ...]:
+    """One sample per plane of a colour, in a pixel format and in the numbers that `tags` stand for."""
+    from cinemill.media import lavfi
+
+    swatch = next(lavfi.converted([replace(_ink(colour), colour=tags)], format))
+    return tuple(plane[0, 0].copy() for plane in swatch.planes)
+
+
+@lru_cache(maxsize=64)
+def _ink(colour: str) -> Frame:
+    """A patch of a colour by FFmpeg's name or #rrggbb, in RGB. Raises InvalidParams."""
+    import numpy as np
+
+    from cinemill.media import lavfi
+    from cinemill.media.types import Frame
+
+    blank = Frame((np.zeros((8, 8, 3), np.uint8),), "rgb24", 0, Fraction(1, 25))
+    try:
+        return next(lavfi.run([blank], f"drawbox=t=fill:color={lavfi.escape(colour)}"))
+    except InvalidParams:
+        raise InvalidParams(f"colour={colour!r} is refused: give a name such as black, or #rrggbb.") from None
 
 
 class Rotate(Params):
@@ -144,7 +207,15 @@ class Rotate(Params):
 _TURNS = {"90": "transpose=clock", "180": "hflip,vflip", "270": "transpose=cclock"}
 
 
-@lavfi_filter("rotate", accepts=None, check=_check_progressive)
+def _turnable(p: Rotate) -> Formats:
+    """Chroma that is finer in one direction would be finer in the other after a quarter turn."""
+    from cinemill.media.formats import layout
+
+    alike = tuple(name for name in DRAWABLE if (plan := layout(name)) and all(h == v for h, v, _ in plan.planes))
+    return DRAWABLE if p.degrees == "180" else alike
+
+
+@lavfi_filter("rotate", accepts=_turnable, check=_check_progressive)
 def rotate(p: Rotate) -> str:
     """Turn the picture by a right angle."""
     return _TURNS[p.degrees]
@@ -155,7 +226,12 @@ class Flip(Params):
     """horizontal swaps left and right, as in a mirror."""
 
 
-@lavfi_filter("flip", accepts=None)
+def _check_flip(p: Flip, frame: Frame) -> None:
+    if p.axis == "vertical":
+        _check_progressive(p, frame)
+
+
+@lavfi_filter("flip", accepts=DRAWABLE, check=_check_flip)
 def flip(p: Flip) -> str:
     """Mirror the picture."""
     return "hflip" if p.axis == "horizontal" else "vflip"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import Halo, lavfi_filter, stream_filter
+from cinemill.filters import DRAWABLE, Halo, lavfi_filter, stream_filter
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -52,7 +52,7 @@ class Format(Params):
         return value
 
 
-@stream_filter("format", halo=(0, 0))
+@stream_filter("format", halo=(0, 0), accepts=DRAWABLE)
 def format(frames: Iterator[Frame], p: Format) -> Iterator[Frame]:
     """Change the pixel format, and accept what that loses."""
     from cinemill.media import lavfi

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from cinemill.catalogue import Field, LutFile, Params
 from cinemill.errors import InvalidParams
-from cinemill.filters import GBR, GREY, YUV, YUV8, YUV_DEEP, frame_filter, lavfi_filter
+from cinemill.filters import GBR, GREY, YUV, frame_filter, lavfi_filter
 
 if TYPE_CHECKING:
-    from cinemill.media.types import Frame, VideoTrack
+    from cinemill.media.types import Frame
+
+
+RGB = (*GBR, "gbrap", "gbrap10le", "gbrap12le", "gbrap16le", "rgb24", "rgba", "rgb48le", "rgba64le")
 
 
 class Levels(Params):
@@ -63,12 +66,12 @@ class WhiteBalance(Params):
     """How much of the change is made."""
 
 
-@lavfi_filter("white-balance", accepts=GBR)
+@lavfi_filter("white-balance", accepts=RGB)
 def white_balance(p: WhiteBalance) -> str:
     """Make the picture warmer or colder."""
-    if p.strength == 0 or p.temperature == 6500:
-        return "null"
-    return f"colortemperature=temperature={p.temperature}:mix={p.strength}:pl=1"
+    # FFmpeg's scale is neutral at 6600 K, daylight (D65) is at 6500.
+    temperature = min(40_000, p.temperature * 66 / 65)
+    return f"colortemperature=temperature={temperature:.1f}:mix={p.strength}:pl=1"
 
 
 class Lut(Params):
@@ -76,17 +79,17 @@ class Lut(Params):
     """A three-dimensional look-up table: .cube, .3dl, .dat or .m3d."""
 
 
-def _check_lut(p: Lut, video: VideoTrack) -> None:
+def _check_lut(p: Lut, frame: Frame) -> None:
     if not p.file.is_file():
         raise InvalidParams(f"lut: {p.file} is not there.")
 
 
-@lavfi_filter("lut", accepts=(*GBR, "rgb24", "rgb48le"), check=_check_lut)
+@lavfi_filter("lut", accepts=RGB, check=_check_lut)
 def lut(p: Lut) -> str:
     """Apply a 3-D look-up table with tetrahedral interpolation."""
     from cinemill.media.lavfi import escape
 
-    return f"lut3d=file={escape(str(p.file))}:interp=tetrahedral"
+    return f"lut3d=file={escape(str(p.file.resolve()))}:interp=tetrahedral"
 
 
 class ChromaShift(Params):
@@ -100,7 +103,7 @@ class ChromaShift(Params):
     """Move the red difference down."""
 
 
-@lavfi_filter("chroma-shift", accepts=YUV8 + YUV_DEEP)
+@lavfi_filter("chroma-shift")
 def chroma_shift(p: ChromaShift) -> str:
     """Put colour back over the outlines it belongs to."""
     return f"chromashift=cbh={p.cb_x}:cbv={p.cb_y}:crh={p.cr_x}:crv={p.cr_y}:edge=smear"

@@ -63,8 +63,8 @@ class VideoOperation(Operation[V, VideoDecided]):
         if self.copies(request.params, info, format):
             return VideoDecided(notes=("the picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
-        index = indexed(info)
         picture = _sample(chain, info)
+        index = indexed(info)
         spec, lost = encoders.spec_for(
             request.params,
             picture,
