@@ -136,11 +136,10 @@ HDR_PARAMS = (
 def _pq(path: Path) -> None:
     """Every limited-range code value of 10 bits in luma, and ramps in chroma, coded without loss in HEVC."""
     ramp = "geq=lum='64+mod(X+Y*128+N*37\\,877)':cb='64+mod(X*7+N\\,897)':cr='64+mod(Y*13+N\\,897)'"
-    run(
-        "-f", "lavfi", "-i", f"color=black:s=128x64:r=25,format=yuv420p10le,{ramp},trim=end_frame=5",
-        "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", f"lossless=1:log-level=error:{HDR_PARAMS}",
-        "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc", "-color_range", "tv", path,
-    )  # fmt: skip
+    tags = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
+    picture = f"color=black:s=128x64:r=25,format=yuv420p10le,{ramp},{tags},trim=end_frame=5"
+    params = f"lossless=1:log-level=error:{HDR_PARAMS}"
+    run("-f", "lavfi", "-i", picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", params, path)
 
 
 _ASS = """[Script Info]

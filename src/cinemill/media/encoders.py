@@ -22,6 +22,7 @@ from cinemill.media import lavfi
 from cinemill.media.formats import as_frames, nearest
 from cinemill.media.output import SPEEDS, Codec, VideoOutput, VideoSpec
 from cinemill.media.types import Frame, Hdr
+from cinemill.media.words import said
 
 log = logging.getLogger(__name__)
 
@@ -215,19 +216,22 @@ def storable(encoder: str, format: str) -> str | None:
 def _trial(spec_json: str) -> str | None:
     spec = VideoSpec.model_validate_json(spec_json)
     try:
-        context = open_encoder(spec)
-        for pts in range(2):
-            native = av.VideoFrame(spec.width, spec.height, spec.pix_fmt)
-            for plane in native.planes:
-                plane.update(bytes(plane.buffer_size))
-            native.pts, native.time_base = pts, spec.time_base
-            context.encode(native)
-        if not context.encode(None) and spec.encoder.startswith("lib"):
-            return "it gave no picture back"
+        coded = _two_pictures(spec)
     except (averror.FFmpegError, ValueError, OSError) as error:
-        said = getattr(error, "log", None)
-        return str(said[2]).strip() if said else str(error)
-    return None
+        return said(lambda: _two_pictures(spec), error)
+    return None if coded else "it gave no picture back"
+
+
+def _two_pictures(spec: VideoSpec) -> list[Any]:
+    context = open_encoder(spec)
+    coded: list[Any] = []
+    for pts in range(2):
+        native = av.VideoFrame(spec.width, spec.height, spec.pix_fmt)
+        for plane in native.planes:
+            plane.update(bytes(plane.buffer_size))
+        native.pts, native.time_base = pts, spec.time_base
+        coded += context.encode(native)
+    return coded + context.encode(None)
 
 
 def trial(spec: VideoSpec) -> str | None:
