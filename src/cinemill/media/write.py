@@ -200,7 +200,8 @@ def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: A
         assert spec
         return _add_picture(out, spec)
     stream = out.add_stream(carry.codec)
-    stream.codec_context.subtitle_header = source.codec_context.subtitle_header or _ASS_HEADER
+    source.codec_context.open(strict=False)  # what styles its cues may name is known from then on
+    stream.codec_context.subtitle_header = source.codec_context.subtitle_header
     stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
     return stream
 
@@ -398,20 +399,6 @@ def _sound(info: MediaInfo, track: AudioTrack, stream: Any, shifts: Sequence[Fra
                 yield float((packet.dts or 0) * packet.time_base), packet
     for packet in stream.encode(None):
         yield float((packet.dts or 0) * packet.time_base), packet
-
-
-# What FFmpeg's text encoders want to see before the first cue; the styles are the player's.
-_ASS_HEADER: Final = b"""[Script Info]
-ScriptType: v4.00+
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
-StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
-Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
-
-[Events]
-Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
-"""
 
 
 def _text(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:
