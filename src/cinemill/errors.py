@@ -17,6 +17,7 @@
       EngineCrashed            5     502   yes      it died
       EngineTimeout            5     502   yes      it did not answer in time
       ProtocolError            5     502   yes      it answered nonsense
+      EngineRefused            5     502   no       it says why it will not
     ResourceError              6     507   no       the machine
       OutOfMemory              6     507   smaller  too little memory on a device
       DiskFull                 6     507   no       too little room for what has to be written
@@ -138,6 +139,10 @@ class EngineTimeout(EngineError):
 
 class ProtocolError(EngineError):
     pass
+
+
+class EngineRefused(EngineError):
+    retry = "no"
 
 
 class ResourceError(CinemillError):
