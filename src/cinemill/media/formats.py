@@ -34,6 +34,17 @@ _PLANAR = re.compile(r"yuv(a?)(\d{3})p(?:(9|10|12|14|16)le)?")
 _GREY = re.compile(r"gray(?:(9|10|12|14|16)le)?")
 _GBR = re.compile(r"gbr(a?)p(?:(9|10|12|14|16)le)?")
 _PACKED = {"rgb24": (8, 3), "rgba": (8, 4), "rgb48le": (16, 3), "rgba64le": (16, 4)}
+_DEPTHS = ("", "9le", "10le", "12le", "14le", "16le")
+# All that a graph may give back: those of FFmpeg's formats that have a layout.
+HELD = (
+    *("yuv410p", "yuv411p", "yuv440p", "yuv440p10le", "yuv440p12le"),
+    *(f"yuv{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in _DEPTHS),
+    *(f"yuva{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in ("", "9le", "10le", "16le")),
+    *(f"gray{depth}" for depth in _DEPTHS),
+    *(f"gbrp{depth}" for depth in _DEPTHS),
+    *(f"gbrap{depth}" for depth in ("", "10le", "12le", "16le")),
+    *_PACKED,
+)
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ import av.filter
 from av import error as averror
 
 from cinemill.errors import InvalidParams
-from cinemill.media.formats import is_rgb
+from cinemill.media.formats import HELD, is_rgb
 from cinemill.media.native import of_native, to_native
 from cinemill.media.pipe import piped
 from cinemill.media.types import FieldOrder, Frame
@@ -65,11 +65,11 @@ def _lasting(frames: Iterator[Frame], source: _Source) -> Iterator[Frame]:
     if held is None:
         return
     last = source.last
-    length = Fraction(last.duration * last.time_base)
-    rest = (last.pts * last.time_base + length - held.pts * held.time_base) / held.time_base
+    length = last.duration * last.time_base
+    rest = last.pts * last.time_base + length - held.pts * held.time_base
     # Where a graph changes the speed its last frame does not end with the source's.
-    fits = 0 < rest * held.time_base <= length
-    yield replace(held, duration=held.duration or (round(rest) if fits else gap))
+    end = rest if 0 < rest <= length or not gap else gap * held.time_base
+    yield replace(held, duration=max(0, round(end / held.time_base)))
 
 
 def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:
@@ -187,7 +187,7 @@ def _linked(steps: tuple[tuple[str, str], ...], source: str) -> av.filter.Graph:
     graph = av.filter.Graph()
     nodes = [graph.add("buffer", source)]
     nodes += [graph.add(name, arguments or None) for name, arguments in steps]
-    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+    graph.link_nodes(*nodes, graph.add("format", "|".join(HELD)), graph.add("buffersink")).configure()
     return graph
 
 
@@ -237,17 +237,21 @@ _RESIZE = {"crop", "pad", "rotate"}
 def _output_sar(steps: tuple[tuple[str, str], ...], first: Frame) -> Fraction:
     """The sample aspect ratio after `steps`. PyAV does not tell, but a scale filter's expression may use it.
 
-    A probe scales an empty picture to a width of 16384 times the smaller of sar and 1/sar, which tells ratios
-    with terms up to 127 apart; the input's own ratio and its inverse are recognised before that.
+    Probes scale an empty picture to widths that are three digits, to the base 4096, of the smaller of sar and 1/sar:
+    enough to tell all ratios with terms up to 65535 apart.
     """
     if not _RESHAPE & {name for name, _ in steps}:
         return first.sar
     geometry = tuple(step for step in steps if step[0] in _RESHAPE | _RESIZE)
-    probe = ("scale", "w=round(16384*min(sar\\,1/sar)):h=if(gt(sar\\,1)\\,4\\,2):flags=neighbor")
+    answers = [_answer(geometry, first, place) for place in (1, 2, 3)]
+    digits = (Fraction(answer.width - 8, 4096**place) for place, answer in enumerate(answers, 1))
+    small = sum(digits, Fraction(0)).limit_denominator(65535) or Fraction(1)  # all digits of 1 are behind the point
+    return 1 / small if answers[0].height == 4 else small
+
+
+def _answer(geometry: tuple[tuple[str, str], ...], first: Frame, place: int) -> av.VideoFrame:
+    width = f"8+mod(floor(min(sar\\,1/sar)*pow(4096\\,{place}))\\,4096)"
+    probe = ("scale", f"w={width}:h=if(gt(sar\\,1)\\,4\\,2):flags=neighbor")
     graph = _build((*geometry, probe), _source_arguments(first))
     graph.vpush(av.VideoFrame(first.width, first.height, first.format))
-    answer = graph.vpull()
-    near = [c for c in (first.sar, 1 / first.sar) if abs(16384 * min(c, 1 / c) - answer.width) <= 1]
-    ratio = near[0] if near else Fraction(answer.width, 16384).limit_denominator(127)
-    small = min(ratio, 1 / ratio)
-    return 1 / small if answer.height == 4 else small
+    return graph.vpull()

@@ -19,7 +19,7 @@ from av import error as averror
 from cinemill.errors import EngineCrashed, InvalidParams
 from cinemill.media import program
 from cinemill.media.colour import Colour
-from cinemill.media.formats import is_rgb
+from cinemill.media.formats import HELD, is_rgb
 from cinemill.media.native import SAME_VALUES, of_native, to_native
 from cinemill.media.types import FieldOrder, Frame
 
@@ -60,17 +60,18 @@ def piped(frames: Iterable[Frame], first: Frame, graph: str, order: FieldOrder |
 
 
 def _told(graph: str, first: Frame) -> str:
-    """`graph` after filters that say what NUT does not say of the pictures in it, or PyAV not to NUT."""
+    """`graph` between filters: what NUT does not say of the pictures in it, or PyAV not to NUT; what a Frame holds."""
     matrix, primaries, transfer, range = first.colour.codes()
     if is_rgb(first.format):
         matrix, range = 0, 2
     field_mode = "prog" if first.field_order == "progressive" else first.field_order
     told = f"setsar={first.sar}:max=65535,setparams=field_mode={field_mode}:range={range}"
     told += f":color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
-    if not graph.startswith("["):
-        return f"{told},{graph}"
-    label, _, _ = graph.partition("]")
-    return f"{told}{label}];{graph}"
+    held = f"format={'|'.join(HELD)}"
+    first_label, last_label = graph.partition("]")[0] + "]", "[" + graph.rpartition("[")[2]
+    before = f"{told}{first_label};" if graph.startswith("[") else f"{told},"
+    after = f";{last_label}{held}" if graph.endswith("]") else f",{held}"
+    return before + graph + after
 
 
 def _output_colour(first: Frame, graph: str) -> Colour:
