@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import tomllib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+from threading import RLock
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as _Field
@@ -28,7 +31,9 @@ FileKind = Literal["video", "audio", "image", "subtitle", "weights", "lut", "any
 class Params(BaseModel):
     """Parameters of a filter or an operation: frozen, checked once, nothing extra allowed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True, allow_inf_nan=False
+    )
 
     @classmethod
     def of(cls, values: dict[str, Any], owner: str) -> Self:
@@ -68,13 +73,23 @@ def bounds(field: FieldInfo) -> str:
     high: Any = next((m.le for m in field.metadata if hasattr(m, "le")), None)
     below: Any = next((m.lt for m in field.metadata if hasattr(m, "lt")), None)
     unit = extra(field, "unit")
-    words = {
-        (True, True): f"{low if low is not None else above} … {high if high is not None else below}",
-        (True, False): f"at least {low}" if low is not None else f"more than {above}",
-        (False, True): f"at most {high}" if high is not None else f"less than {below}",
-        (False, False): "",
-    }[low is not None or above is not None, high is not None or below is not None]
+    if low is not None and high is not None:
+        return " ".join(filter(None, [f"{low} … {high}", unit]))
+    limits = {"at least": low, "more than": above, "at most": high, "less than": below}
+    words = ", ".join(f"{how} {limit}" for how, limit in limits.items() if limit is not None)
     return " ".join(filter(None, [words, unit]))
+
+
+_NOUNS = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a number",
+    "fraction": "a number or a fraction such as 30000/1001",
+    "bool": "true or false",
+    "path": "the path of a file",
+    "string": "text",
+}
+"""What is called for, in people's words, by the kind of mistake that pydantic names."""
 
 
 def _sentence(cls: type[Params], error: ValidationError, owner: str) -> str:
@@ -84,15 +99,36 @@ def _sentence(cls: type[Params], error: ValidationError, owner: str) -> str:
         return f"{owner}: {UnknownName('parameter', name, cls.model_fields).sentence}"
     if first["type"] == "missing":
         return f"{owner}: {name} must be given: {cls.model_fields[name].description or 'it has no default.'}"
-    problem = str(first["msg"]).removeprefix("Value error, ")
+    problem = re.sub(r"^(Input|String|Value) should", "it must", str(first["msg"]).removeprefix("Value error, "))
+    problem = problem.removesuffix(".")
     if name not in cls.model_fields:
-        return f"{owner}: {problem}"
-    span = bounds(cls.model_fields[name])
-    allowed = f" ({span})" if span else ""
-    return f"{owner}: {name}={first['input']!r} is refused: {problem}{allowed}."
+        return f"{owner}: {problem}."
+    given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
+    demand = _demand(first["type"], str(given), cls.model_fields[name]) or problem
+    return f"{owner}: {name}={given} is refused: {demand}" + ("" if demand.endswith("?") else ".")
+
+
+def _demand(mistake: str, given: str, field: FieldInfo) -> str:
+    """What a value must be, as half a sentence; empty where pydantic's own words have to do."""
+    if mistake == "literal_error":
+        near = get_close_matches(given, choices(field), n=1)
+        return f"choose {', '.join(choices(field))}" + (f"; did you mean {near[0]}?" if near else "")
+    span = bounds(field)
+    if mistake.startswith(("greater_than", "less_than")):
+        return f"it must lie in {span}" if " … " in span else f"it must be {span}"
+    noun = _NOUNS.get(re.sub("_(parsing|type|from_float|number)$", "", mistake))
+    return ", ".join(filter(None, [f"it must be {noun}", span])) if noun else ""
+
+
+def choices(field: FieldInfo) -> tuple[str, ...]:
+    """The values of a Literal, optional or not; empty for any other type."""
+    parts = (field.annotation, *get_args(field.annotation))
+    return next((tuple(map(str, get_args(part))) for part in parts if get_origin(part) is Literal), ())
 
 
 T = TypeVar("T")
+_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)?")
+"""A name, or a family and a method."""
 
 
 class Registry(Generic[T]):
@@ -107,9 +143,12 @@ class Registry(Generic[T]):
         self.package = package
         self._items: dict[str, tuple[T, str]] = {}
         self._discovered = False
+        self._lock = RLock()
 
     def add(self, name: str, item: T, module: str) -> None:
-        """Register `item`. A name that is taken is refused, naming both modules, and nothing changes."""
+        """Register `item`. A name that is taken or cannot be written in a chain is refused, and nothing changes."""
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{self.kind} {name!r} of {module}: a name is lower-case letters, digits and hyphens")
         if name in self._items and self._items[name][1] != module:
             taken = self._items[name][1]
             raise ValueError(f"{self.kind} {name!r} is declared in {taken} and again in {module}")
@@ -135,14 +174,27 @@ class Registry(Generic[T]):
 
     def discover(self) -> None:
         """Import every module of the package and of the entry points, once."""
-        if self._discovered:
-            return
-        self._discovered = True
+        with self._lock:
+            if self._discovered:
+                return
+            self._discovered = True  # before the imports: the modules may ask for one another
+            try:
+                self._import()
+            except BaseException:
+                self._discovered = False
+                raise
+
+    def _import(self) -> None:
         folder = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(folder.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
         for point in entry_points(group=f"cinemill.{self.kind}"):
-            point.load()
+            try:
+                point.load()
+            except Exception as error:
+                whose = point.dist.name if point.dist else point.value
+                error.add_note(f"This is the {self.kind} {point.name!r} of {whose}, which is not part of cinemill.")
+                raise
 
 
 # Declared where the items are, typed there too; the registries live here so that there is one place to look.
@@ -150,28 +202,30 @@ filters: Registry[Any] = Registry("filter", "cinemill.filters")
 operations: Registry[Any] = Registry("operation", "cinemill.operations")
 
 
-class Preset(BaseModel):
+class Preset(Params):
     """An operation and parameter values under a name people know; a TOML file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
     name: str
+    """What it is called: the name of its file."""
     operation: str
+    """The operation it is for."""
     description: str
+    """What it is good for, in a sentence."""
     params: dict[str, Any] = {}
+    """Values of the operation's parameters."""
 
 
 @lru_cache
 def _presets(folders: tuple[Path, ...]) -> dict[str, Preset]:
-    found: dict[str, Preset] = {}
-    for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
-            try:
-                values = {"name": path.stem, **tomllib.loads(path.read_text("utf-8"))}
-                found[path.stem] = Preset.model_validate(values)
-            except (tomllib.TOMLDecodeError, ValidationError) as error:
-                raise InvalidParams(f"preset {path} cannot be read: {error}") from None
-    return found
+    return {path.stem: _preset(path) for folder in folders for path in sorted(folder.glob("*.toml"))}
+
+
+def _preset(path: Path) -> Preset:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InvalidParams(f"preset {path} cannot be read: {error}.") from None
+    return Preset.of({"name": path.stem, **values}, f"preset {path}")
 
 
 def presets() -> dict[str, Preset]:

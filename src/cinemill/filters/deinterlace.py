@@ -6,6 +6,7 @@ itself; yadif by M. Niedermayer. Wrong for film that was telecined: `ivtc` gives
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -59,14 +60,25 @@ def _run(frames: Iterator[Frame], graph: str, p: Deinterlace) -> Iterator[Frame]
     from cinemill.media import lavfi
 
     order = f"parity={p.field_order or 'auto'}:deint={'all' if p.field_order else 'interlaced'}"
-    held: Frame | None = None
-    for frame in lavfi.run(frames, f"{graph}:{order}", "progressive"):
-        if held is not None:
-            if frame.pts <= held.pts:
-                # A film of one frame: libavfilter cannot tell from a neighbour when its second field is due.
-                step = max(1, frame.duration)
-                held, frame = replace(held, duration=step), replace(frame, pts=held.pts + step)
-            yield held
-        held = frame
-    if held is not None:
-        yield held
+    taken: deque[Frame] = deque(maxlen=1)
+    given: deque[Frame] = deque()
+    for frame in lavfi.run(_noted(frames, taken), f"{graph}:{order}", "progressive"):
+        if len(given) == 2:
+            yield given.popleft()
+        given.append(frame)
+    if len(given) == 2 and given[0].pts * given[0].time_base == taken[0].pts * taken[0].time_base:
+        yield from _halves(*given, taken[0].duration)
+    else:
+        yield from given
+
+
+def _noted(frames: Iterator[Frame], taken: deque[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        taken.append(frame)
+        yield frame
+
+
+def _halves(first: Frame, second: Frame, length: int) -> tuple[Frame, Frame]:
+    """The fields of the very last frame: with no frame after it libavfilter can but guess when the second is due."""
+    length = length or max(1, second.pts - first.pts)
+    return replace(first, duration=length), replace(second, pts=first.pts + length, duration=length)

@@ -17,7 +17,8 @@ class Hqdn3d(Params):
     strength: float = Field(0.4, ge=0, le=1)
     """How much noise is taken away. 0 leaves the picture as it is, 1 is for the worst of tapes."""
     temporal: float = Field(1.0, ge=0, le=2)
-    """Smoothing in time relative to smoothing in the picture. High values smear slow motion."""
+    """Smoothing in time relative to smoothing in the picture. High values smear slow motion; strength times temporal
+    above 1 leaves traces that do not fade, so that such a job runs as one chunk."""
 
     @property
     def distance(self) -> float:
@@ -28,9 +29,10 @@ class Hqdn3d(Params):
 def _halo(p: Hqdn3d) -> Halo:
     """A trace of x code values is multiplied by (1 - x/255) ** g per frame, g = log(1/4) / log(1 - distance/255).
 
-    So it is below half a code value after about 510/g frames, from wherever it begins.
+    So it is below half a code value after about 510/g frames, from wherever it begins. Where g is small the steps of
+    hqdn3d's table stop it at about sqrt(8/g), which beyond a distance of 15 can be seen in the next code value.
     """
-    return ceil(1.45 * p.distance) + 2, 0
+    return (ceil(1.45 * p.distance) + 2, 0) if p.distance <= 15 else None
 
 
 @lavfi_filter("denoise.hqdn3d", halo=_halo, default=True)

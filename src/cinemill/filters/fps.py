@@ -15,6 +15,7 @@ from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
 from cinemill.filters import stream_filter
+from cinemill.media.clock import near_standard
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
 
 class Fps(Params):
     rate: Fraction = Field(..., gt=0, le=1000, unit="frames/s")
-    """Frames a second, as a number or a fraction: 25, 30000/1001."""
+    """Frames a second, as a number or a fraction: 25, 30000/1001, or 29.97 for the same."""
 
-    @field_validator("rate", mode="before")
+    @field_validator("rate")
     @classmethod
-    def _fraction(cls, value: object) -> object:
-        return Fraction(value) if isinstance(value, str) and "/" in value else value
+    def _exact(cls, rate: Fraction) -> Fraction:
+        return near_standard(rate)
 
 
 def _rate(p: Fps, rate: Fraction) -> Fraction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator
 
@@ -12,7 +12,7 @@ from cinemill.catalogue import Field, Params
 from cinemill.filters import DRAWABLE, Halo, lavfi_filter, stream_filter
 
 if TYPE_CHECKING:
-    from cinemill.media.types import Frame
+    from cinemill.media.types import FieldOrder, Frame
 
 
 class Lavfi(Params):
@@ -20,8 +20,10 @@ class Lavfi(Params):
     """A graph in FFmpeg's syntax with one video input and one output, such as unsharp=5:5:1."""
     halo: int | None = Field(None, ge=0, le=1000, unit="frames")
     """Neighbours on either side that the graph looks at. Left out, the stream is not cut and runs as one chunk."""
-    speed: Fraction = Field(1, gt=0, le=100)
+    speed: Fraction = Field(Fraction(1), gt=0, le=100)
     """Frames out per frame in, for the estimate of time left."""
+    field_order: Literal["progressive", "tff", "bff"] | None = None
+    """What comes out; say progressive after a graph that deinterlaces. Left out, flags are believed."""
 
 
 def _halo(p: Lavfi) -> Halo:
@@ -32,7 +34,11 @@ def _rate(p: Lavfi, rate: Fraction) -> Fraction:
     return rate * p.speed
 
 
-@lavfi_filter("lavfi", halo=_halo, accepts=None, rate=_rate)
+def _field_order(p: Lavfi) -> FieldOrder | None:
+    return p.field_order
+
+
+@lavfi_filter("lavfi", halo=_halo, accepts=None, rate=_rate, field_order=_field_order)
 def lavfi(p: Lavfi) -> str:
     """Run any libavfilter graph."""
     return p.graph

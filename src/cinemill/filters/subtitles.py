@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import field_validator
+
 from cinemill.catalogue import Field, Params, SubtitleFile
 from cinemill.errors import InvalidParams
 from cinemill.filters import DRAWABLE, lavfi_filter
@@ -19,10 +21,17 @@ class Subtitles(Params):
     """Which subtitle track of the file, counted from 0."""
     delay: float = Field(0.0, ge=-86400, le=86400, unit="s")
     """How much later than written they appear; negative for earlier. A recording's clock need not begin at 0."""
-    font: str | None = Field(None, pattern="^[^,=]+$")
+    font: str | None = None
     """Font family, instead of the one the styles name."""
     size: int | None = Field(None, ge=4, le=400, unit="px")
     """Height of the letters in a picture 288 lines high, instead of the styles'."""
+
+    @field_validator("font")
+    @classmethod
+    def _one_name(cls, font: str | None) -> str | None:
+        if font and set(font) & set(",="):
+            raise ValueError("name one font family")
+        return font
 
 
 def _check(p: Subtitles, frame: Frame) -> None:

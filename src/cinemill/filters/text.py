@@ -7,6 +7,7 @@ or double quotes; a single value without a key goes to the filter's first parame
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cinemill.catalogue import filters
@@ -31,10 +32,12 @@ def step(name: str, params: dict[str, Any]) -> Step:
 
 
 def find(name: str, params: dict[str, Any]) -> Filter:
-    """The filter meant by `name`; a family's `method` is taken out of `params`."""
+    """The filter meant by `name`; a family's `method` is taken out of `params`. Raises UnknownName."""
     family = {full.partition(".")[2]: item for full, item in filters.items() if full.partition(".")[0] == name}
-    if name in filters or not family:
+    if name in filters:
         return filters.get(name)
+    if not family:
+        raise UnknownName("filter", name, {*filters, *(full.partition(".")[0] for full in filters)})
     if "method" not in params:
         return next((item for item in family.values() if item.default), next(iter(family.values())))
     method = str(params.pop("method"))
@@ -46,9 +49,9 @@ def find(name: str, params: dict[str, Any]) -> Filter:
 def _of_data(item: Any) -> Step:
     if isinstance(item, str):
         return _step(item)
-    if not isinstance(item, dict) or not isinstance(item.get("filter"), str):
-        raise InvalidParams(f'a step is {{"filter": name, "params": {{...}}}}, not {item!r}')
-    return step(item["filter"], item.get("params") or {})
+    if isinstance(item, dict) and isinstance(item.get("filter"), str) and not item.keys() - {"filter", "params"}:
+        return step(item["filter"], item.get("params") or {})
+    raise InvalidParams(f'a step is {{"filter": name, "params": {{...}}}}, not {item!r}.')
 
 
 def _step(text: str) -> Step:
@@ -57,11 +60,14 @@ def _step(text: str) -> Step:
     if len(pieces) == 1:
         first = next(iter(find(name, {}).params.model_fields), None)
         if first is None:
-            raise InvalidParams(f"{name} has no parameters, but {pieces[0]!r} was given")
+            raise InvalidParams(f"{name} has no parameters, but {pieces[0]!r} was given.")
         return step(name, {first: pieces[0]})
+    keys = pieces[::2]
     if len(pieces) % 2:
-        raise InvalidParams(f"{text!r}: parameters come in pairs key:value; quote a value that holds a colon")
-    return step(name, dict(zip(pieces[::2], pieces[1::2])))
+        raise InvalidParams(f"{text!r}: parameters come in pairs key:value; quote a value that holds a colon.")
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise InvalidParams(f"{text!r}: {twice[0]} is given twice.")
+    return step(name, dict(zip(keys, pieces[1::2])))
 
 
 def _split(text: str, separator: str, most: int = -1) -> list[str]:
@@ -82,7 +88,7 @@ def _split(text: str, separator: str, most: int = -1) -> list[str]:
             start = i + 1
         i += 1
     if quote:
-        raise InvalidParams(f"{text!r}: a {quote} is opened and not closed")
+        raise InvalidParams(f"{text!r}: a {quote} is opened and not closed.")
     return [*parts, text[start:]]
 
 
@@ -91,6 +97,4 @@ def _bare(text: str) -> str:
     text = text.strip()
     if len(text) >= 2 and text[0] in "'\"" and text[-1] == text[0]:
         text = text[1:-1]
-    for quote in ("\\", '"', "'"):
-        text = text.replace("\\" + quote, quote)
-    return text
+    return re.sub(r"\\([\\'\"])", r"\1", text)

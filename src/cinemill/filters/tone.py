@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cinemill.catalogue import Field, LutFile, Params
 from cinemill.errors import InvalidParams
 from cinemill.filters import GBR, GREY, YUV, frame_filter, lavfi_filter
 
 if TYPE_CHECKING:
-    from cinemill.media.types import Frame
+    from cinemill.media.types import Frame, Plane
 
 
 RGB = (*GBR, "gbrap", "gbrap10le", "gbrap12le", "gbrap16le", "rgb24", "rgba", "rgb48le", "rgba64le")
@@ -35,28 +35,40 @@ def levels(frame: Frame, p: Levels) -> Frame:
     luma = _luma_table(frame.layout.bits, full, p.black, p.white, p.gamma)
     chroma = _chroma_table(frame.layout.bits, p.saturation)
     tables = (luma, chroma, chroma)
-    return replace(frame, planes=tuple(table[plane] for table, plane in zip(tables, frame.planes)))
+    return replace(frame, planes=tuple(_looked_up(plane, table) for plane, table in zip(frame.planes, tables)))
+
+
+def _looked_up(plane: Plane, table: Plane) -> Plane:
+    import cv2
+
+    # OpenCV before 5 knows no tables of more than 256 entries.
+    return cv2.LUT(plane, table) if len(table) == 256 else table.take(plane, mode="clip")
 
 
 @lru_cache(maxsize=8)
-def _luma_table(bits: int, full: bool, black: float, white: float, gamma: float) -> Any:
+def _luma_table(bits: int, full: bool, black: float, white: float, gamma: float) -> Plane:
+    """The new code value of every code value."""
     import numpy as np
 
-    top = (1 << bits) - 1
-    low, high = (0, top) if full else (16 << (bits - 8), 235 << (bits - 8))
-    value = (np.arange(top + 1) - low) / (high - low)
+    low, high = (0, (1 << bits) - 1) if full else (16 << (bits - 8), 235 << (bits - 8))
+    value = (np.arange(1 << bits) - low) / (high - low)
     value = (value - black / 100) / (white / 100 - black / 100)
     value = np.sign(value) * np.abs(value) ** (1 / gamma)
-    return np.clip(np.rint(value * (high - low) + low), 0, top).astype(np.uint8 if bits == 8 else np.uint16)
+    return _codes(value * (high - low) + low, bits)
 
 
 @lru_cache(maxsize=8)
-def _chroma_table(bits: int, saturation: float) -> Any:
+def _chroma_table(bits: int, saturation: float) -> Plane:
     import numpy as np
 
-    top, grey = (1 << bits) - 1, 1 << (bits - 1)
-    value = (np.arange(top + 1) - grey) * saturation + grey
-    return np.clip(np.rint(value), 0, top).astype(np.uint8 if bits == 8 else np.uint16)
+    grey = 1 << (bits - 1)
+    return _codes((np.arange(1 << bits) - grey) * saturation + grey, bits)
+
+
+def _codes(values: Plane, bits: int) -> Plane:
+    import numpy as np
+
+    return np.clip(np.rint(values), 0, (1 << bits) - 1).astype(np.uint8 if bits == 8 else np.uint16)
 
 
 class WhiteBalance(Params):
