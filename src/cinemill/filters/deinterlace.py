@@ -67,7 +67,7 @@ def _run(frames: Iterator[Frame], graph: str, p: Deinterlace) -> Iterator[Frame]
             yield given.popleft()
         given.append(frame)
     if len(given) == 2 and given[0].pts * given[0].time_base == taken[0].pts * taken[0].time_base:
-        yield from _halves(*given, taken[0].duration)
+        yield from _halves(given[0], given[1], taken[0].duration)
     else:
         yield from given
 

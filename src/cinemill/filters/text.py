@@ -55,7 +55,7 @@ def _of_data(item: Any) -> Step:
 
 
 def _step(text: str) -> Step:
-    name, *rest = _split(text.strip(), "=", 1)
+    name, *rest = (piece.strip() for piece in _split(text, "=", 1))
     pieces = [_bare(piece) for piece in _split(rest[0], ":")] if rest else []
     if len(pieces) == 1:
         first = next(iter(find(name, {}).params.model_fields), None)
