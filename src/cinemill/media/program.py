@@ -58,11 +58,9 @@ class Child:
         """Wait for its end. Raises EngineCrashed with the last lines it said when it failed."""
         code = self.process.wait()
         if code:
-            lines = self.hear_out()
-            said = "; ".join(lines) or "nothing"
-            raise EngineCrashed(
-                f"ffmpeg ended with {code}; it said: {said}", returncode=code, cause="; ".join(lines[:2])
-            )
+            said = self.hear_out() or ["nothing"]
+            sentence = f"ffmpeg ended with {code}; it said: {'; '.join(said)}"
+            raise EngineCrashed(sentence, returncode=code, cause=said[0])
 
 
 @contextmanager
