@@ -122,7 +122,7 @@ def _write_page(request: Request[Compare], found: dict[str, Any], output: Path) 
     lines = [
         page.Series(name, _line(found["frames"], key)) for name, key in (("PSNR Y", "psnr_y"), ("PSNR all", "psnr"))
     ]
-    sections = [
+    sections: list[page.Section] = [
         page.Slider(moments.pairs(reference, distorted), before=reference.name, after=distorted.name),
         page.Plot("PSNR over time", "dB", lines),
         page.Plot("SSIM over time", "", [page.Series("SSIM", _line(found["frames"], "ssim"))]),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cinemill.errors import DecodeFailed
 from cinemill.filters import Chain, Halo, text
+from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
 from cinemill.operations import Chunk, Decided, Operation, Request
 
@@ -29,6 +34,8 @@ class VideoDecided(Decided):
     spec: VideoSpec | None = None
     chain: tuple[dict[str, Any], ...] = ()
     halo: Halo = None
+    excerpt: tuple[int, int] | None = None
+    """Only the pictures with pts in [first, second), shown from time 0 and without the other tracks."""
 
 
 class VideoOperation(Operation[V, VideoDecided]):
@@ -43,6 +50,10 @@ class VideoOperation(Operation[V, VideoDecided]):
     def copies(self, params: V, info: MediaInfo, format: str) -> bool:
         """Whether the picture is carried over bit for bit instead of being made anew."""
         return False
+
+    def excerpt(self, params: V, info: MediaInfo, index: Index) -> tuple[int, int] | None:
+        """The stretch to be made instead of the whole, in pts of the picture."""
+        return None
 
     def suffix(self, request: Request[V]) -> str:
         from cinemill.media.tracks import CONTAINERS
@@ -61,10 +72,10 @@ class VideoOperation(Operation[V, VideoDecided]):
         video = read.picture_of(info)
         carried = [c.describe() for c in tracks.carries(info, format) if c.how in ("convert", "leave")]
         if self.copies(request.params, info, format):
-            return VideoDecided(notes=("the picture is copied bit for bit.", *carried), format=format)
+            return VideoDecided(notes=("The picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
-        picture = _sample(chain, info)
         index = indexed(info)
+        picture = _sample(chain, info)
         spec, lost = encoders.spec_for(
             request.params,
             picture,
@@ -75,9 +86,18 @@ class VideoOperation(Operation[V, VideoDecided]):
         tracks.check_picture(format, spec)
         notes += [*lost, *carried]
         if index.cut_off is not None:
-            notes.append(f"the file breaks off at {index.cut_off:.1f} s; what came before is kept.")
-        halo = chain.halo(video.frame_rate) if index.exact else None
-        return VideoDecided(notes=tuple(notes), chain=tuple(chain.as_data()), spec=spec, halo=halo, format=format)
+            notes.append(f"The file breaks off at {index.cut_off:.1f} s; what came before is kept.")
+        excerpt = self.excerpt(request.params, info, index)
+        if excerpt is None:
+            notes += _estimate(chain, info, spec, len(index.pts))
+        return VideoDecided(
+            notes=tuple(notes),
+            format=format,
+            spec=spec,
+            chain=tuple(chain.as_data()),
+            halo=chain.halo(video.frame_rate) if index.exact else None,
+            excerpt=excerpt,
+        )
 
     def steps(self, decided: VideoDecided) -> tuple[str, ...]:
         spec = decided.spec
@@ -95,6 +115,9 @@ class VideoOperation(Operation[V, VideoDecided]):
         info = read.probe(request.inputs[0])
         video = read.picture_of(info)
         index = indexed(info)
+        if decided.excerpt:
+            start, stop = decided.excerpt
+            return [Chunk(index=0, start=start, stop=stop, size=index.count(start, stop))]
         if decided.halo is None:
             return [Chunk(index=0, size=index.count(None, None))]
         return _on_keyframes(index, round(Fraction(seconds) / video.time_base))
@@ -121,6 +144,8 @@ class VideoOperation(Operation[V, VideoDecided]):
         chain = text.chain([*decided.chain])
         done = ahead(chain.run(ahead(frames), cores())) if chain.steps else ahead(frames)
         pictures = within(done, chunk, video)
+        if decided.excerpt:
+            pictures = _from_zero(pictures)
         scale = chain.rate(video.frame_rate) / video.frame_rate
         for count in write.encode(pictures, decided.spec, path, damage):
             yield min(chunk.size, int(count / scale))
@@ -138,7 +163,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         assert output
         info = read.probe(request.inputs[0])
         length = float(info.duration or 0) or 1.0
-        carried = tracks.carries(info, decided.format, picture=decided.spec is None)
+        carried = [] if decided.excerpt else tracks.carries(info, decided.format, picture=decided.spec is None)
         for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format):
             yield min(1.0, seconds / length)
 
@@ -154,6 +179,38 @@ class VideoOperation(Operation[V, VideoDecided]):
             repaired=sorted({t for record in records for t in record["repaired"]}),
         )
         return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
+
+
+def _from_zero(frames: Iterator[Frame]) -> Iterator[Frame]:
+    first: int | None = None
+    for frame in frames:
+        first = frame.pts if first is None else first
+        yield replace(frame, pts=frame.pts - first)
+
+
+_LONG = 3000
+"""Pictures from which on a job is worth an estimate."""
+_SAMPLE_SECONDS = 2.0
+
+
+def _estimate(chain: Chain, info: MediaInfo, spec: VideoSpec, total: int) -> list[str]:
+    """How long the whole will take, by a few seconds of it; nothing for short jobs. The first picture does not count:
+    it waits for engines to start."""
+    from cinemill.hardware import cores
+    from cinemill.media import read, write
+
+    if total < _LONG:
+        return []
+    with TemporaryDirectory(prefix="cinemill-") as folder:
+        work = write.encode(chain.run(read.frames(info), cores()), spec, Path(folder) / "sample", read.Damage())
+        with closing(work):
+            done = next(work)
+            started = time.monotonic()
+            while time.monotonic() - started < _SAMPLE_SECONDS:
+                done = next(work)
+    pace = (done - 1) / max(1e-3, time.monotonic() - started)
+    seconds = total * chain.rate(Fraction(1)) / Fraction(max(pace, 1e-3))
+    return [f"This will take about {clock.show(float(seconds)).partition('.')[0]}, by a sample of {done} pictures."]
 
 
 def _said(options: dict[str, str]) -> str:
