@@ -1,7 +1,7 @@
 """Every field becomes a frame: classical deinterlacers of libavfilter.
 
 Sources: bwdif, after M. Weston's three-field deinterlacer (BBC R&D) with Yadif's checks; w3fdif, Weston's filter
-itself; yadif by M. Niedermayer. Wrong for film that was telecined: `ivtc` gives its own frames back.
+itself; yadif by M. Niedermayer; estdif by P. B. Mahol. Wrong for film that was telecined: `ivtc` gives its own frames back.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ class W3fdif(Deinterlace):
 def w3fdif(frames: Iterator[Frame], p: W3fdif) -> Iterator[Frame]:
     """Deinterlace with Weston's three-field filter: soft, free of mistakes."""
     return _run(frames, f"w3fdif=mode={p.output}:filter={p.filter}", p)
+
+
+@stream_filter("deinterlace.estdif", halo=(1, 1), accepts=TAKEN, rate=double, field_order="progressive")
+def estdif(frames: Iterator[Frame], p: Deinterlace) -> Iterator[Frame]:
+    """Deinterlace by tracing edges in one field: no motion is mixed up, still pictures flicker."""
+    return _run(frames, f"estdif=mode={p.output}", p)
 
 
 def _run(frames: Iterator[Frame], graph: str, p: Deinterlace) -> Iterator[Frame]:

@@ -1,7 +1,7 @@
 """VapourSynth's side: frames stream in, QTempGaussMC makes two of each, they stream out.
 
-A run's parameters: width, height, format (yuv420p, yuv422p10le, ...), tff, preset, matrix (H.273 code). Each message
-of the stream is one frame, a blob per plane, tight; each piece of the answer is one frame alike.
+A run's parameters: width, height, bits, subsampling (log2), tff, method, preset, matrix (H.273 code). Each message of
+the stream is one frame, a blob per plane, tight; each piece of the answer is one frame alike.
 """
 
 import sys
@@ -67,6 +67,18 @@ class Source:
             return self.frames[min(max(n, oldest), self.count - 1)]
 
 
+def _qtgmc(clip, params):
+    return QTempGaussMC(**qtgmc.arguments(params["preset"])).bob(clip, tff=params["tff"])
+
+
+def _nnedi3(clip, params):
+    # field 3 and 2: both fields, the top or the bottom one first; nns and qual are the neurons and how often they vote.
+    return core.znedi3.nnedi3(clip, field=3 if params["tff"] else 2, nsize=4, nns=2, qual=1)
+
+
+METHODS = {"qtgmc": _qtgmc, "nnedi": _nnedi3}
+
+
 class VapourSynth(wire.Service):
     name = "vapoursynth"
 
@@ -78,7 +90,7 @@ class VapourSynth(wire.Service):
 
     def run(self, params, blobs, more):
         source = Source(params, more)
-        clip = QTempGaussMC(**qtgmc.arguments(params["preset"])).bob(source.clip, tff=params["tff"])
+        clip = METHODS[params["method"]](source.clip, params)
         clip = core.resize.Bicubic(clip, format=source.clip.format.id)
         for number, frame in enumerate(clip.frames(close=True)):
             if source.ended and number >= 2 * source.count:

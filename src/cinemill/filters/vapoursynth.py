@@ -1,8 +1,8 @@
-"""QTGMC: motion-compensated deinterlacing through VapourSynth, the film scene's reference.
+"""The film scene's deinterlacers, through VapourSynth: QTGMC, its reference, and NNEDI3.
 
-Source: vs-jetpack's QTempGaussMC after V. Grunzweig's QTGMC and Didée's TempGaussMC. Runs in the `vapoursynth` engine.
-Its temporal filters see a bounded neighbourhood, so a stream can be cut; the halo below is where results no longer
-differ.
+Sources: vs-jetpack's QTempGaussMC after V. Grunzweig's QTGMC and Didée's TempGaussMC; znedi3 after tritical's NNEDI3.
+They run in the `vapoursynth` engine. QTGMC's temporal filters see a bounded neighbourhood, so a stream can be cut; its
+halo is where results no longer differ, found by cutting. NNEDI3 looks at one field only.
 """
 
 from __future__ import annotations
@@ -26,20 +26,23 @@ _DEADLINE = 120.0
 _FORMATS = tuple(f"yuv{c}p{b}" for c in ("420", "422", "444") for b in ("", "10le", "16le"))
 
 
-class Qtgmc(Params):
-    preset: Literal["placebo", "veryslow", "slow", "medium", "fast", "veryfast", "draft"] = "slow"
-    """Care against speed."""
+class Bob(Params):
     field_order: Literal["tff", "bff"] | None = None
     """Which field is earlier in time. Left out, the frames' flag is believed."""
     output: Literal["field", "frame"] = "field"
     """A frame per field, or every second of them."""
 
 
-def _rate(p: Qtgmc, rate: Fraction) -> Fraction:
+class Qtgmc(Bob):
+    preset: Literal["placebo", "veryslow", "slow", "medium", "fast", "veryfast", "draft"] = "slow"
+    """Care against speed."""
+
+
+def _rate(p: Bob, rate: Fraction) -> Fraction:
     return rate * 2 if p.output == "field" else rate
 
 
-def _check(p: Qtgmc, frame: Frame) -> None:
+def _check(p: Bob, frame: Frame) -> None:
     from cinemill.engines import engines
     from cinemill.engines.install import command
 
@@ -51,6 +54,16 @@ def _check(p: Qtgmc, frame: Frame) -> None:
 )
 def qtgmc(frames: Iterator[Frame], p: Qtgmc) -> Iterator[Frame]:
     """Deinterlace with QTGMC: steady, clean, slow. Needs `cinemill engines install vapoursynth`."""
+    return _bob(frames, p, {"method": "qtgmc", "preset": p.preset})
+
+
+@stream_filter("deinterlace.nnedi", halo=(1, 1), accepts=_FORMATS, rate=_rate, check=_check, field_order="progressive")
+def nnedi(frames: Iterator[Frame], p: Bob) -> Iterator[Frame]:
+    """Deinterlace with NNEDI3: fine edges from one field, flickers at rest. Needs the same engine as qtgmc."""
+    return _bob(frames, p, {"method": "nnedi"})
+
+
+def _bob(frames: Iterator[Frame], p: Bob, how: dict[str, Any]) -> Iterator[Frame]:
     first = next(frames, None)
     if first is None:
         return
@@ -59,29 +72,29 @@ def qtgmc(frames: Iterator[Frame], p: Qtgmc) -> Iterator[Frame]:
     if order == "progressive":
         yield from frames
         return
-    yield from _bobbed(frames, first, p, order == "tff")
+    yield from _bobbed(frames, first, p.output, how | _facts(first, order == "tff"))
 
 
-def _bobbed(frames: Iterator[Frame], first: Frame, p: Qtgmc, tff: bool) -> Iterator[Frame]:
+def _bobbed(frames: Iterator[Frame], first: Frame, output: str, asked: dict[str, Any]) -> Iterator[Frame]:
     """Two frames for each; the second is half way to the next frame's time."""
     from cinemill.engines.install import warm
 
     spans: Queue[tuple[Frame, int]] = Queue()
-    answers = warm("vapoursynth").run(_settings(first, p, tff), stream=_sent(frames, spans), deadline=_DEADLINE)
+    answers = warm("vapoursynth").run(asked, stream=_sent(frames, spans), deadline=_DEADLINE)
     frame, length = first, 0
     for number, (_, planes) in enumerate(answers):
         second = number % 2
         if not second:
             frame, length = spans.get(timeout=_DEADLINE)
-        if second and p.output == "frame":
+        if second and output == "frame":
             continue
         made = tuple(_array(data, plane) for data, plane in zip(planes, frame.planes))
         half = {"pts": 2 * frame.pts + length * second, "time_base": frame.time_base / 2, "duration": length}
-        whole = {"duration": length} if p.output == "frame" else half
+        whole = {"duration": length} if output == "frame" else half
         yield replace(frame, planes=made, field_order="progressive", **whole)
 
 
-def _settings(first: Frame, p: Qtgmc, tff: bool) -> dict[str, Any]:
+def _facts(first: Frame, tff: bool) -> dict[str, Any]:
     chroma = first.layout.planes[1]
     matrix = replace(first.colour, matrix=first.colour.effective_matrix(first.height)).codes()[0]
     return {
@@ -90,7 +103,6 @@ def _settings(first: Frame, p: Qtgmc, tff: bool) -> dict[str, Any]:
         "bits": first.layout.bits,
         "subsampling": chroma[:2],
         "tff": tff,
-        "preset": p.preset,
         "matrix": matrix,
     }
 
