@@ -63,8 +63,8 @@ def parse(text: str) -> Fraction:
 def near_standard(rate: Fraction) -> Fraction:
     """The rate itself, or 24000/1001, 30000/1001, 60000/1001 … when a container rounded one of them.
 
-    Tolerance: 1 in 100,000, which is finer than the step between 29.97 and 30000/1001 and coarser than what
-    millisecond clocks lose over a few seconds.
+    Tolerance: 1 in 100,000, which is coarser than what millisecond clocks lose over a few seconds and than the step
+    from 30000/1001 to the 29.97 that people write for it.
     """
     for nominal in (24, 30, 48, 60, 120):
         exact = Fraction(nominal * 1000, 1001)

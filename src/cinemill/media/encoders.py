@@ -7,6 +7,7 @@ whose scale is the encoder's own: lower is better, and the defaults are close to
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,12 +20,15 @@ from av.codec.context import Flags
 
 from cinemill.errors import UnsupportedMedia
 from cinemill.media import lavfi
-from cinemill.media.formats import as_frames, nearest
+from cinemill.media.formats import as_frames, is_rgb, nearest
+from cinemill.media.native import SAME_VALUES
 from cinemill.media.output import SPEEDS, Codec, VideoOutput, VideoSpec
 from cinemill.media.types import Frame, Hdr
 from cinemill.media.words import said
 
 log = logging.getLogger(__name__)
+# SVT-AV1 describes itself on stderr at length unless told not to; 1 leaves errors.
+os.environ.setdefault("SVT_LOG", "1")
 
 Options = Callable[[VideoOutput, Hdr | None, str], dict[str, str]]
 
@@ -150,7 +154,8 @@ def spec_for(
     for encoder in _candidates(output):
         pix_fmt = storable(encoder.name, picture.format) if output.pix_fmt == "keep" else output.pix_fmt
         if pix_fmt is None:
-            refusals.append(f"{encoder.name} cannot store {picture.format}")
+            lacking = "cannot store " + picture.format if _taken(encoder.name) else "is not in this build of FFmpeg"
+            refusals.append(f"{encoder.name} {lacking}")
             continue
         stored = next(lavfi.converted([picture], pix_fmt))
         light = hdr if stored.colour.transfer in _HDR_TRANSFERS else None
@@ -204,12 +209,21 @@ def _automatic_threads(cores: int) -> int:
 
 
 def storable(encoder: str, format: str) -> str | None:
-    """A pixel format of `encoder` that holds every value of `format`, the same one if possible; None if none does."""
+    """A pixel format that holds every value of `format` and that `encoder` takes, in this or another memory layout.
+
+    The same one if possible; None if there is none.
+    """
+    taken = _taken(encoder)
+    # RGB in another layout is left out: hardware makes subsampled YUV of it.
+    others = [SAME_VALUES[name] for name in taken if name in SAME_VALUES and not is_rgb(SAME_VALUES[name])]
+    return nearest(format, as_frames([*taken, *others]))
+
+
+def _taken(encoder: str) -> list[str]:
     try:
-        offered = as_frames(f.name for f in av.Codec(encoder, "w").video_formats or [])
+        return [format.name for format in av.Codec(encoder, "w").video_formats or []]
     except ValueError:
-        return None
-    return nearest(format, offered)
+        return []
 
 
 @lru_cache(maxsize=64)
@@ -248,7 +262,11 @@ def open_encoder(spec: VideoSpec) -> Any:
 
 def configure(context: Any, spec: VideoSpec) -> None:
     """Put `spec` into an encoder's context, be it free-standing or a stream's. The only place that does."""
-    context.width, context.height, context.pix_fmt = spec.width, spec.height, spec.pix_fmt
+    # PyAV rearranges what a hardware encoder takes in another layout only: yuv420p as nv12.
+    taken = _taken(spec.encoder)
+    others = (name for name in taken if SAME_VALUES.get(name) == spec.pix_fmt)
+    context.pix_fmt = next(others, spec.pix_fmt) if taken and spec.pix_fmt not in taken else spec.pix_fmt
+    context.width, context.height = spec.width, spec.height
     context.time_base, context.framerate = spec.time_base, spec.rate
     context.sample_aspect_ratio = spec.sar
     context.colorspace, context.color_primaries, context.color_trc, context.color_range = spec.colour.codes()

@@ -42,7 +42,8 @@ HELD = (
     *(f"yuva{chroma}p{depth}" for chroma in ("420", "422", "444") for depth in ("", "9le", "10le", "16le")),
     *(f"gray{depth}" for depth in _DEPTHS),
     *(f"gbrp{depth}" for depth in _DEPTHS),
-    *(f"gbrap{depth}" for depth in ("", "10le", "12le", "16le")),
+    *("yuva422p12le", "yuva444p12le"),
+    *(f"gbrap{depth}" for depth in ("", "10le", "12le", "14le", "16le")),
     *_PACKED,
 )
 
@@ -121,7 +122,8 @@ def _holds(source: str, name: str) -> bool:
         return False
     if have.family == "rgb":
         return _channels(plan) >= _channels(have)
-    return len(plan.planes) >= len(have.planes) and all(p[:2] <= s[:2] for p, s in zip(plan.planes, have.planes))
+    fine = (p[0] <= s[0] and p[1] <= s[1] for p, s in zip(plan.planes, have.planes))
+    return len(plan.planes) >= len(have.planes) and all(fine)
 
 
 def _waste(source: str, name: str) -> tuple[int, int, int]:

@@ -117,6 +117,8 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
             if len(header) < _PACKET.size:
                 break
             pts, duration, length, kind = _PACKET.unpack(header)
+            if length > body - file.tell():  # before memory is taken for it
+                break
             data = file.read(length)
             crc = zlib.crc32(data, zlib.crc32(header, crc))
             count += kind < 2
