@@ -1,7 +1,8 @@
 """Every field becomes a frame: classical deinterlacers of libavfilter.
 
 Sources: bwdif, after M. Weston's three-field deinterlacer (BBC R&D) with Yadif's checks; w3fdif, Weston's filter
-itself; yadif by M. Niedermayer; estdif by P. B. Mahol. Wrong for film that was telecined: `ivtc` gives its own frames back.
+itself; yadif by M. Niedermayer; estdif by P. B. Mahol. Wrong for film that was telecined: `ivtc` gives its own frames
+back.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def bwdif(frames: Iterator[Frame], p: Deinterlace) -> Iterator[Frame]:
 @stream_filter("deinterlace.yadif", halo=(1, 1), accepts=TAKEN, rate=double, field_order="progressive")
 def yadif(frames: Iterator[Frame], p: Deinterlace) -> Iterator[Frame]:
     """Deinterlace with yadif: what most players do."""
-    return _run(frames, f"yadif=mode=send_{p.output}", p)
+    # The slices of its threads race above 8 bits.
+    return _run(frames, f"yadif=threads=1:mode=send_{p.output}", p)
 
 
 class W3fdif(Deinterlace):

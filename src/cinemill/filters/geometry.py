@@ -180,7 +180,8 @@ def _values(colour: str, format: str, tags: Colour) -> tuple[Plane, ...]:
     """One sample per plane of a colour, in a pixel format and in the numbers that `tags` stand for."""
     from cinemill.media import lavfi
 
-    swatch = next(lavfi.converted([replace(_ink(colour), colour=tags)], format))
+    held = format.replace("gray", "yuv444p")  # libswscale takes all grey for full range
+    swatch = next(lavfi.converted([replace(_ink(colour), colour=tags)], held))
     return tuple(plane[0, 0].copy() for plane in swatch.planes)
 
 
