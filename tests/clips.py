@@ -127,6 +127,13 @@ def _headless(*muxer: str) -> Maker:
     return make
 
 
+def _trimmed(path: Path) -> None:
+    """Cut inside a group of pictures without coding it anew: an edit list hides what comes before the cut."""
+    whole = path.with_name(f"whole-{path.name}")
+    run(*_source(), *_tone(1.6), *_B, "-c:a", "aac", whole)
+    run("-ss", 0.6, "-i", whole, "-c", "copy", path)
+
+
 HDR_PARAMS = (
     "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:range=limited:hdr10=1:repeat-headers=1:"
     "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
@@ -262,6 +269,7 @@ MAKERS: dict[str, Maker] = {
     "h264.264": _encoded(*_B),
     "sound.mp4": lambda path: run(*_source(), *_tone(1.6), *_B, "-c:a", "aac", path),
     "sound.mkv": lambda path: run(*_source(), *_tone(1.6), *_B, "-c:a", "aac", path),
+    "trimmed.mp4": _trimmed,
     "tff.mp4": _interlaced("tff", *_B),
     "bff.mp4": _interlaced("bff", *_B),
     "tff.ts": _interlaced("tff", "-c:v", "mpeg2video", "-q:v", "3"),

@@ -168,6 +168,25 @@ def test_hevc_says_aloud_that_it_loses_the_fields(clip: Clip) -> None:
     assert notes == ["hevc does not say that pictures are interlaced; players will show combing."]
 
 
+def test_a_turned_film_is_written_upright(clip: Clip, tmp_path: Path) -> None:
+    made = remake(clip("turned90h.mp4"), tmp_path / "made.mp4", codec="h264", crf=0, speed="veryfast")
+    assert made.video.rotation == 0
+    assert (made.video.width, made.video.height) == (64, 96)
+    assert seen(read.frames(made)) == seen(pictures(clip("turned90h.mp4")))
+
+
+def test_the_phone_clip_keeps_times_and_sound_and_is_upright(real: Callable[[str], Path], tmp_path: Path) -> None:
+    source = read.probe(real("fire2.mp4"))
+    before = list(read.frames(source))
+    cuts = [before[place].pts for place in (7, 20)]
+    made = remake(real("fire2.mp4"), tmp_path / "made.mp4", codec="h264", crf=0, speed="ultrafast", cuts=cuts)
+    assert seen(read.frames(made)) == seen(before)
+    assert made.video.rotation == 0
+    old, new = heard(source), heard(made)
+    assert old[0] == new[0]
+    assert np.array_equal(old[1], new[1])
+
+
 class TestJoining:
     """Parts of any length, whose encoders each began with a lead-in of their own, make one stream."""
 
@@ -308,7 +327,7 @@ class TestCopying:
         format = tracks.container_of(Path(suffix).with_name(f"x{suffix}"))
         carried = tracks.carries(info, format, picture=True)
         if next(carry.how for carry in carried if carry.track.index == info.video.index) != "copy":
-            pytest.skip(f"{suffix} cannot hold {info.video.codec}")
+            pytest.skip(f"{suffix} cannot hold {info.video.codec} as it is in {name}")
         path = tmp_path / f"made{suffix}"
         deque(write.assemble([], None, info, carried, path, format), maxlen=0)
         before, after = pictures(clip(name)), pictures(path)
@@ -316,6 +335,14 @@ class TestCopying:
         assert [md5(frame) for frame in before] == [md5(frame) for frame in after]
         assert read.probe(path).video.sar == info.video.sar
         assert read.probe(path).video.rotation == info.video.rotation
+
+    @pytest.mark.parametrize("format", ["matroska", "webm"])
+    def test_pictures_that_an_edit_list_hides_are_not_shown_elsewhere(self, clip: Clip, format: str) -> None:
+        info = read.probe(clip("trimmed.mp4"))
+        assert info.video.preroll
+        fate = tracks.carries(info, format, picture=True)[0]
+        assert (fate.how, "shows pictures that mp4 hides" in fate.describe()) == ("leave", True)
+        assert tracks.carries(info, "mp4", picture=True)[0].how == "copy"
 
     @pytest.mark.parametrize("name", UNTIMED)
     def test_pictures_without_times_are_not_copied_but_refused_with_the_reason(self, clip: Clip, name: str) -> None:

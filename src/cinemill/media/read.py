@@ -243,6 +243,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
         rotation=rotation,
         hdr=hdr,
         timed=first is not None and first.pts is not None and not _keeps_dts_only(container, stream),
+        preroll=first is not None and first.is_discard,
     )
 
 
@@ -334,7 +335,9 @@ def index(info: MediaInfo) -> Index:
         stream = container.streams[video.index]
         by_dts = _keeps_dts_only(container, stream)
         exact = not by_dts
+        met = 0
         for packet in jumps.found(_packets(container, stream, damage), video.step, shifts):
+            met += bool(packet.size)
             if packet.is_discard or not packet.size:
                 continue
             exact = exact and packet.pts is not None
@@ -348,7 +351,7 @@ def index(info: MediaInfo) -> Index:
     for place in range(1, len(pts)):  # as `frames` mends them
         pts[place] = max(pts[place], pts[place - 1] + 1)
     cut_off = damage.cut_off
-    if pts and (len(pts) < (video.frames_from_header or 0) or _breaks_off(info)):
+    if pts and (met < (video.frames_from_header or 0) or _breaks_off(info)):
         cut_off = float(pts[-1] * video.time_base)
     return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, tuple(shifts))
 

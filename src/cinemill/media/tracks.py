@@ -122,6 +122,8 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
         return Carry(track, "leave", reason=f"{format} cannot hold a cover")
     if isinstance(track, VideoTrack) and not track.timed:
         return Carry(track, "leave", reason=f"{info.format} gives its pictures no times; they can only be made anew")
+    if isinstance(track, VideoTrack) and track.preroll and format not in ("mp4", "mov"):
+        return Carry(track, "leave", reason=f"{format} shows pictures that mp4 hides; they can only be made anew")
     if track.kind == "data":
         return _fate_of_data(stream, track, info, format)
     if _header_accepts(format, stream):

@@ -143,7 +143,8 @@ class VideoTrack(Track):
 
     `frame_rate` is exact and an average for variable rate; `rotation` is what the display matrix asked for,
     in degrees counter-clockwise; `field_order` is what the first frame claims. `timed`: each picture has a pts of its
-    own in the file, as it has not in elementary streams and in AVI with reordered pictures.
+    own in the file, as it has not in elementary streams and in AVI with reordered pictures. `preroll`: the file begins
+    with pictures that are only decoded and never shown (an MP4 edit list).
     """
 
     width: int = 0
@@ -158,6 +159,7 @@ class VideoTrack(Track):
     rotation: int = 0
     hdr: Hdr | None = None
     timed: bool = True
+    preroll: bool = False
 
     @property
     def step(self) -> int:
