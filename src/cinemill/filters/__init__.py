@@ -84,13 +84,18 @@ def _register(name: str, function: Callable[..., Any], **facts: Any) -> None:
 
 
 def frame_filter(
-    name: str, *, accepts: Of[Formats] = None, check: Check | None = None, default: bool = False
+    name: str,
+    *,
+    accepts: Of[Formats] = None,
+    check: Check | None = None,
+    field_order: Of[FieldOrder | None] = None,
+    default: bool = False,
 ) -> Callable[[Callable[[Frame, P], Frame]], Callable[[Frame, P], Frame]]:
     """Declare `(frame, p) -> frame`: no memory, so it runs on all cores, in order, and can be cut anywhere."""
 
     def declare(function: Callable[[Frame, P], Frame]) -> Callable[[Frame, P], Frame]:
-        facts = {"accepts": accepts, "halo": (0, 0), "rate": _same_rate, "check": check, "default": default}
-        _register(name, function, one=function, **facts)
+        facts: dict[str, Any] = {"accepts": accepts, "halo": (0, 0), "rate": _same_rate, "check": check}
+        _register(name, function, one=function, field_order=field_order, default=default, **facts)
         return function
 
     return declare
