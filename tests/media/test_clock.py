@@ -79,11 +79,11 @@ def test_other_rates_stay_what_they_are(rate: Fraction) -> None:
 
 
 def test_blocks_told_by_a_coarse_clock_lie_end_to_end() -> None:
-    even = clock.Even(48)
+    even = clock.Even(Fraction(1, 1000), Fraction(1, 48_000))
     told = [round(n * 1024 / 48) * 48 for n in range(200)]
     assert [even.start(time, 1024) for time in told] == [n * 1024 for n in range(200)]
 
 
 def test_a_gap_wider_than_the_clocks_grain_stays() -> None:
-    even = clock.Even(48)
+    even = clock.Even(Fraction(1, 1000), Fraction(1, 48_000))
     assert [even.start(time, 1000) for time in (0, 1010, 5000, 6040)] == [0, 1000, 5000, 6000]

@@ -145,6 +145,22 @@ def test_a_roomier_yuv_format_changes_no_tag_and_comes_back_exactly(format: str,
     assert np.array_equal(frame.planes[0], back.planes[0])
 
 
+@pytest.mark.parametrize("format", ["yuv444p", "yuv422p", "rgb24"])
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_chroma_of_interlaced_pictures_stays_in_its_field(format: str, order: str) -> None:
+    """One field is of one colour, the other of another; lines of chroma between them would be of neither."""
+    chroma = np.zeros((48, 64), np.uint8)
+    chroma[0::2], chroma[1::2] = 90, 160
+    planes = (np.full((96, 128), 120, np.uint8), chroma, np.full((48, 64), 128, np.uint8))
+    woven = Frame(planes, "yuv420p", 0, Fraction(1, 25), 1, Colour("bt709", range="limited"), field_order=order)
+    out = next(lavfi.converted([woven], format))
+    blue = out.planes[0][..., 2] if format == "rgb24" else out.planes[1]
+    assert out.field_order == order
+    assert len(np.unique(blue[0::2])) == len(np.unique(blue[1::2])) == 1
+    assert blue[0, 0] != blue[1, 0]
+    assert worst(woven, next(lavfi.converted([out], "yuv420p"))) <= 1
+
+
 def test_a_frame_that_has_the_format_passes_untouched() -> None:
     frame = yuv(natural(64, 48), Colour(), "yuv420p")
     assert next(lavfi.converted([frame], "yuv420p")) is frame

@@ -57,7 +57,7 @@ def test_corruption_in_the_middle_costs_its_surroundings_only(
     assert any("damaged picture" in line and ", at 0:0" in line for line in damage.describe())
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
 @pytest.mark.parametrize("share", [0.5, 0.93])
 def test_a_file_that_breaks_off_says_where(
     long: Callable[[str], bytes], tmp_path: Path, suffix: str, share: float

@@ -19,13 +19,13 @@ def rescale(pts: int, source: Fraction, target: Fraction) -> int:
 
 
 class Even:
-    """Times of blocks that follow one another, told by a clock coarser than the blocks' own unit.
+    """Times of blocks that follow one another, counted in `unit` and told by a clock that ticks otherwise.
 
-    Within `slack` units of where a block is due it begins there; further off there is a gap, and the clock is right.
+    Within a `tick` of where a block is due it begins there; further off there is a gap, and the clock is right.
     """
 
-    def __init__(self, slack: Fraction | int) -> None:
-        self.slack = slack
+    def __init__(self, tick: Fraction, unit: Fraction) -> None:
+        self.slack = 1 + tick / unit
         self.due: int | None = None
 
     def start(self, told: int, length: int) -> int:

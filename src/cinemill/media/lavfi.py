@@ -92,7 +92,8 @@ def converted(frames: Iterable[Frame], format: str) -> Iterator[Frame]:
         if colour.range == "unspecified" or first.colour.matrix == "rgb":
             colour = replace(colour, range="limited")
     matrix = colour.effective_matrix(first.height)
-    swscale = f"scale=in_color_matrix={matrix}:out_color_matrix={matrix}:flags={_EXACT}"
+    # interl: chroma of interlaced pictures is taken apart by fields.
+    swscale = f"scale=in_color_matrix={matrix}:out_color_matrix={matrix}:interl=-1:flags={_EXACT}"
     if crossing and is_rgb(first.format):
         swscale += f":in_range=full:out_range={colour.range}"
     for frame in run(stream, f"{swscale},format={format}"):

@@ -351,16 +351,35 @@ def index(info: MediaInfo) -> Index:
     for place in range(1, len(pts)):  # as `frames` mends them
         pts[place] = max(pts[place], pts[place - 1] + 1)
     cut_off = damage.cut_off
-    if pts and (met < (video.frames_from_header or 0) or _breaks_off(info)):
+    if pts and _breaks_off(info, met):
         cut_off = float(pts[-1] * video.time_base)
     return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, tuple(shifts))
 
 
-def _breaks_off(info: MediaInfo) -> bool:
-    """Whether the file is shorter than its own outermost structure says."""
+def _breaks_off(info: MediaInfo, pictures: int) -> bool:
+    """Whether the file is shorter than its own outermost structure says, or has fewer than the promised `pictures`."""
     if "matroska" in info.format:
         return matroska.promised_size(info.path) > info.size
-    return "mp4" in info.format and max((end for _, end in _boxes(info.path)), default=0) > info.size
+    if info.format == "avi":
+        return _last_end(_riff(info.path)) > info.size
+    if "mp4" not in info.format:
+        return False
+    assert info.video
+    return pictures < (info.video.frames_from_header or 0) or _last_end(_boxes(info.path)) > info.size
+
+
+def _last_end(pieces: Iterable[tuple[bytes, int]]) -> int:
+    return max((end for _, end in pieces), default=0)
+
+
+def _riff(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Kind and promised end of the outermost chunks of an AVI; a large one has several."""
+    end = 0
+    with path.open("rb") as file:
+        while len(head := file.read(8)) == 8 and head.startswith(b"RIFF"):
+            end += 8 + int.from_bytes(head[4:], "little")
+            yield head[:4], end
+            file.seek(end)
 
 
 def _keeps_dts_only(container: InputContainer, stream: Any) -> bool:
@@ -462,6 +481,7 @@ def _entered(
                 damage.corrupt += noted.corrupt
                 damage.repaired += noted.repaired
                 damage.resized += noted.resized
+                damage.cut_off = noted.cut_off if damage.cut_off is None else damage.cut_off
             return
         stream.close()
 
@@ -498,7 +518,7 @@ def _like_first(frame: Frame, video: VideoTrack, damage: Damage) -> Frame:
     if (frame.width, frame.height, frame.format) == (video.width, video.height, video.format):
         return frame
     damage.resized.append(frame.time)
-    graph = f"scale={video.width}:{video.height}:flags=bicubic+accurate_rnd,format={video.format}"
+    graph = f"scale={video.width}:{video.height}:interl=-1:flags=bicubic+accurate_rnd,format={video.format}"
     return replace(next(lavfi.run([frame], graph)), sar=video.sar, colour=frame.colour)
 
 
@@ -600,7 +620,7 @@ def audio_natives(
     """
     damage = damage if damage is not None else Damage()
     shifts = clock_shifts(info) if shifts is None else shifts
-    even = clock.Even(track.time_base * track.sample_rate)
+    even = clock.Even(track.time_base, Fraction(1, track.sample_rate or 1))
     with opened(info.path) as container:
         stream = container.streams[track.index]
         resampler = av.AudioResampler(format=format) if format else None

@@ -94,7 +94,8 @@ def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage)
         writer = parts.PartWriter(path)
         try:
             for frame in _fitting(frames, spec):
-                lengths[frame.pts] = frame.duration
+                at, length = (rescale(n, frame.time_base, spec.time_base) for n in (frame.pts, frame.duration))
+                lengths[at] = length
                 for packet in context.encode(to_native(frame)):
                     writer.add(_coded(packet, lengths))
                 done += 1
@@ -362,7 +363,7 @@ def _evened(stream: Any) -> Callable[[Any], None]:
     unit = Fraction(1, context.sample_rate) if length else stream.time_base
     if stream.time_base <= unit:
         return lambda packet: None
-    even = Even(stream.time_base / unit)
+    even = Even(stream.time_base, unit)
 
     def count(packet: Any) -> None:
         told = rescale(packet.pts, packet.time_base, unit)
