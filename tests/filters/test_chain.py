@@ -176,6 +176,7 @@ def test_what_goes_wrong_in_a_filter_or_before_it_is_heard() -> None:
         ("deflicker=window:5", (0, 4)),
         ("deinterlace,deflicker=window:5", (1, 3)),
         ("fps=5,deflicker=window:5", (1, 21)),
+        ("fps=5,denoise", (56, 1)),
         ("deinterlace,ivtc", None),
         ("lavfi=negate", None),
         ("lavfi=graph:negate:halo:2", (2, 2)),

@@ -175,6 +175,15 @@ def in_chunks(wanted: Chain, frames: list[Frame], cuts: Sequence[int]) -> list[F
     return out
 
 
+def flickering(frames: list[Frame]) -> list[Frame]:
+    """No two of them equally bright."""
+    gains = 1 + np.random.default_rng(3).uniform(-0.1, 0.05, len(frames))
+    return [
+        replace(frame, planes=(np.rint(frame.planes[0] * gain).astype(np.uint8), *frame.planes[1:]))
+        for frame, gain in zip(frames, gains)
+    ]
+
+
 def assert_chunks_join(wanted: Chain, frames: list[Frame], cuts: Sequence[int], tolerance: int = 0) -> None:
     whole, joined = run(wanted, frames), in_chunks(wanted, frames, cuts)
     assert [(time(frame), frame.time_base) for frame in joined] == [(time(frame), frame.time_base) for frame in whole]
@@ -188,7 +197,7 @@ def test_chunks_join_to_the_whole(name: str, made: Callable[..., Chain]) -> None
     wanted = made(name)
     if wanted.halo(Fraction(25)) is None:
         pytest.skip("cannot be cut, and says so")
-    assert_chunks_join(wanted, input_for(name, 40), (7, 20, 33), FADES.get(name, 0))
+    assert_chunks_join(wanted, flickering(input_for(name, 40)), (7, 20, 33), FADES.get(name, 0))
 
 
 @pytest.mark.parametrize(
@@ -202,14 +211,20 @@ def test_chunks_join_to_the_whole(name: str, made: Callable[..., Chain]) -> None
         "fps=10,fps=24",
         "crop=top:4,deinterlace.yadif=output:frame,levels=gamma:1.2",
         'lavfi=graph:"tmix=frames=3":halo:2,white-balance=4000',
+        'fps=10,lavfi=graph:"tmix=frames=3":halo:2',
     ],
 )
 @pytest.mark.parametrize("clocked", [list, ntsc_in_milliseconds])
 def test_chunks_of_a_longer_chain_join_to_the_whole(
     written: str, clocked: Callable[[list[Frame]], list[Frame]]
 ) -> None:
-    frames = clocked(movie(40, field_order="tff"))
+    frames = clocked(flickering(movie(40, field_order="tff")))
     assert_chunks_join(text.chain(written), frames, (7, 20, 33))
+
+
+def test_chunks_of_frames_of_unknown_duration_join_to_the_whole() -> None:
+    frames = [replace(frame, duration=0) for frame in variable(movie(40))]
+    assert_chunks_join(text.chain("fps=60"), [*frames[:-1], replace(frames[-1], duration=3600)], (7, 20, 33))
 
 
 @pytest.mark.parametrize(("strength", "temporal"), [(0.3, 0), (0.3, 1), (0.5, 2), (1, 1)])

@@ -161,6 +161,8 @@ def _framed(frame: Frame, left: int, top: int, width: int, height: int, colour: 
     """`frame` at a place in a larger one of a single colour."""
     import numpy as np
 
+    if (frame.width, frame.height) == (width, height):
+        return frame
     left, top = _whole(frame, left, top)
     matrix = frame.colour.effective_matrix(frame.height)
     values = _values(colour, frame.format, replace(frame.colour, matrix=matrix))
