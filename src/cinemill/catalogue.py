@@ -206,7 +206,7 @@ class Preset(Params):
     """An operation and parameter values under a name people know; a TOML file."""
 
     name: str
-    """What it is called: the name of its file."""
+    """What it is called; left out, the name of its file. Operations may have presets of one name."""
     operation: str
     """The operation it is for."""
     description: str
@@ -229,7 +229,7 @@ def _preset(path: Path) -> Preset:
 
 
 def presets() -> dict[str, Preset]:
-    """Presets by name: ours, then the user's, which win."""
+    """Presets by the name of their file: ours, then the user's, which win."""
     from cinemill.settings import settings
 
     ours = Path(__file__).parent / "presets"
@@ -238,7 +238,7 @@ def presets() -> dict[str, Preset]:
 
 def preset(name: str, operation: str) -> Preset:
     """The preset called `name`, made for `operation`. Raises UnknownName."""
-    fitting = {key: value for key, value in presets().items() if value.operation == operation}
+    fitting = {value.name: value for value in presets().values() if value.operation == operation}
     if name not in fitting:
         raise UnknownName(f"{operation} preset", name, fitting)
     return fitting[name]
