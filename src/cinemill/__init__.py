@@ -49,8 +49,8 @@ def events(
     paths = [Path(file) for file in files]
     count = len(get(operation).inputs)
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
-    (request,) = forms.batch(operation, inputs, output, params, preset)
-    yield from jobs.run(request, overwrite=overwrite)
+    (task,) = forms.batch(operation, inputs, output, params, preset)
+    yield from jobs.run(task.request(), overwrite=overwrite)
 
 
 def probe(path: str | Path) -> MediaInfo:

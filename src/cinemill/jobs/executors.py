@@ -10,21 +10,36 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+import traceback
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.queues import Queue
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from queue import Empty
 from typing import Any, Protocol
 
-from cinemill.errors import CinemillError, EngineCrashed, RequestError, ResourceError
+from cinemill.errors import (
+    ChunkFailed,
+    CinemillError,
+    EngineCrashed,
+    JobError,
+    RequestError,
+    ResourceError,
+    UnknownName,
+)
+from cinemill.hardware import cores
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk
 
 ATTEMPTS = 3
 """How often a chunk is tried before it is set aside."""
+PLACES = ("auto", "serial", "processes")
+"""What `executor` knows."""
+_BREATH = 0.1
+"""Seconds between two words of a lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +61,41 @@ class Spoilt:
 
 
 Progressing = Generator[Made | Spoilt, None, None]
-Waiting = list[tuple[Chunk, int]]
-"""Chunks to be made, each with the number of the attempt."""
 
 
 class Executor(Protocol):
-    """Makes parts. A consumer that stops asking for events pauses the work at the next chance."""
+    """Makes parts. A consumer that stops asking for events pauses the work; one that closes them ends it."""
 
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing: ...
 
 
-def make_part(folder: JobFolder, chunk: Chunk) -> Iterator[int]:
-    """Make one part of the plan in `folder`: under a temporary name, made durable, renamed."""
-    from cinemill.media.write import durable
+def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int, None, None]:
+    """Make one part of the plan in `folder`: under a temporary name, made durable, renamed. Raises CinemillError."""
+    from cinemill.media.write import durable, said_plainly
 
     plan = folder.plan()
-    assert plan
+    if plan is None:
+        raise JobError(f"{folder.path} holds no plan any more.")
     temporary = folder.temporary(f"part-{chunk.index:05d}")
     work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
     try:
         yield from work
-        durable(temporary, folder.part(chunk.index))
+        with said_plainly(temporary):
+            durable(temporary, folder.part(chunk.index))
+    except CinemillError:
+        raise
+    except Exception as error:
+        raise ChunkFailed(f"chunk {chunk.index} met a fault: {type(error).__name__}: {error}.") from error
     finally:
-        close = getattr(work, "close", None)
-        if close:
-            close()
         temporary.unlink(missing_ok=True)
 
 
-def _is_final(error: CinemillError, attempt: int) -> bool:
-    return error.retry == "no" or attempt >= ATTEMPTS
-
-
-def _stops_everything(error: CinemillError) -> bool:
-    """A full disk or a wrong request meets every chunk alike."""
-    return isinstance(error, ResourceError | RequestError)
+def _spoilt(chunk: Chunk, error: CinemillError, attempt: int) -> Spoilt:
+    """What a failure means for its chunk. Raises an error that every chunk would meet: a full disk, a wrong request."""
+    whole_job = isinstance(error, ResourceError | RequestError | JobError) and not isinstance(error, ChunkFailed)
+    if whole_job:
+        raise error
+    return Spoilt(chunk.index, error, final=error.retry == "no" or attempt >= ATTEMPTS)
 
 
 class Serial:
@@ -88,22 +103,18 @@ class Serial:
 
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing:
         for chunk in chunks:
-            yield from self._one(folder, chunk)
-
-    def _one(self, folder: JobFolder, chunk: Chunk) -> Progressing:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                for done in make_part(folder, chunk):
-                    yield Made(chunk.index, done)
-                yield Made(chunk.index, chunk.size, finished=True)
-                return
-            except CinemillError as error:
-                if _stops_everything(error):
-                    raise
-                final = _is_final(error, attempt)
-                yield Spoilt(chunk.index, error, final)
-                if final:
-                    return
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    with closing(make_part(folder, chunk)) as making:
+                        for done in making:
+                            yield Made(chunk.index, done)
+                    yield Made(chunk.index, chunk.size, finished=True)
+                    break
+                except CinemillError as error:
+                    spoilt = _spoilt(chunk, error, attempt)
+                    yield spoilt
+                    if spoilt.final:
+                        break
 
 
 class Processes:
@@ -113,81 +124,110 @@ class Processes:
         self.lanes = lanes
 
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing:
-        waiting = [(chunk, 1) for chunk in chunks]
-        while waiting:
-            # A lane that dies breaks the whole pool; what was not finished goes into a new one.
-            waiting = yield from self._pool(folder, waiting)
-
-    def _pool(self, folder: JobFolder, waiting: Waiting) -> Generator[Made | Spoilt, None, Waiting]:
-        context = multiprocessing.get_context("spawn")
-        said: Queue[Made] = context.Queue()
-        pool = ProcessPoolExecutor(min(self.lanes, len(waiting)), context, initializer=_start_lane, initargs=(said,))
-        running: dict[Future[None], tuple[Chunk, int]] = {}
-        again: Waiting = []
+        waiting = deque((chunk, 1) for chunk in chunks)
+        idle: list[_Lane] = []
+        busy: dict[Any, tuple[_Lane, Chunk, int]] = {}
         try:
-            while waiting or running:
-                while waiting and len(running) < self.lanes:
-                    chunk, attempt = waiting.pop(0)
-                    running[pool.submit(_work, str(folder.path), chunk)] = (chunk, attempt)
-                finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                yield from _heard(said)
-                for future in finished:
-                    chunk, attempt = running.pop(future)
+            while waiting or busy:
+                while waiting and len(busy) < self.lanes:
+                    lane = idle.pop() if idle else _Lane(folder)
+                    chunk, attempt = waiting.popleft()
+                    lane.tell(chunk)
+                    busy[lane.pipe] = lane, chunk, attempt
+                ready = wait(list(busy))
+                for lane, chunk, attempt in [busy[pipe] for pipe in busy if pipe in ready]:
                     try:
-                        future.result()
+                        done = lane.hear()
+                        if done is not None:
+                            yield Made(chunk.index, done)
+                            lane.tell(None)
+                            continue
                         yield Made(chunk.index, chunk.size, finished=True)
-                    except BrokenProcessPool:
-                        again += [(chunk, attempt), *running.values()]
-                        return [*(yield from _after_crash(again)), *waiting]
                     except CinemillError as error:
-                        if _stops_everything(error):
-                            raise
-                        final = _is_final(error, attempt)
-                        yield Spoilt(chunk.index, error, final)
-                        if not final:
+                        spoilt = _spoilt(chunk, error, attempt)
+                        yield spoilt
+                        if not spoilt.final:
                             waiting.append((chunk, attempt + 1))
-            return []
+                    del busy[lane.pipe]
+                    if lane.process.is_alive():
+                        idle.append(lane)
         finally:
-            _end(pool)
+            for lane in [*idle, *(lane for lane, _, _ in busy.values())]:
+                lane.end()
 
 
-def _after_crash(lost: Waiting) -> Generator[Spoilt, None, Waiting]:
-    """Which of the chunks that were in hand is to blame is not known: each has lost an attempt."""
-    again: Waiting = []
-    for chunk, attempt in lost:
-        error = EngineCrashed(f"the process that made chunk {chunk.index} died.", chunk=chunk.index)
-        final = _is_final(error, attempt)
-        yield Spoilt(chunk.index, error, final)
-        if not final:
-            again.append((chunk, attempt + 1))
-    return again
+class _Lane:
+    """A process that makes chunks of a job one after another, and the pipe to it."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, far_end = context.Pipe()
+        self.process = context.Process(target=_live, args=(folder.path, far_end), daemon=True)
+        with _without_interrupts():
+            self.process.start()
+        far_end.close()
+
+    def tell(self, word: Chunk | None) -> None:
+        """Hand it a chunk, or answer what was heard: a lane waits for the answer, which is how it can be paused."""
+        with suppress(OSError):  # it died; `hear` will say so
+            self.pipe.send(word)
+
+    def hear(self) -> int | None:
+        """Units done, or None when the chunk is finished. Raises CinemillError: the chunk's, or that the lane died."""
+        try:
+            said = self.pipe.recv()
+        except (EOFError, OSError):
+            self.end()
+            raise EngineCrashed(f"the process that made it ended with {self.process.exitcode}.") from None
+        if isinstance(said, _Fault):
+            raise said.error from _Elsewhere(said.trace)
+        return said
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
 
 
-def _heard(said: Queue[Made]) -> Iterator[Made]:
-    try:
-        while True:
-            yield said.get_nowait()
-    except Empty:
+@dataclass(frozen=True)
+class _Fault:
+    """An error on its way from a lane; its traceback would not pass through a pipe."""
+
+    error: CinemillError
+    trace: str
+
+
+class _Elsewhere(Exception):
+    """The traceback of an error in another process."""
+
+
+@contextmanager
+def _without_interrupts() -> Generator[None, None, None]:
+    """What is started here never hears Ctrl-C, which reaches the whole group: the parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
         return
+    resource_tracker.ensure_running()  # starting the first process would start it, and that lifts the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
-    lanes: list[Any] = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for lane in lanes:
-        lane.terminate()
-    for lane in lanes:
-        lane.join()
-
-
-_said: Queue[Made] | None = None
-
-
-def _start_lane(said: Queue[Made]) -> None:
-    global _said
-    _said = said
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+def _live(path: Path, pipe: Connection) -> None:
+    """What a lane does until it is killed or its parent is gone."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    with suppress(EOFError, OSError):  # the parent is gone
+        while True:
+            chunk: Chunk = pipe.recv()
+            try:
+                for done in _spaced(make_part(JobFolder(path), chunk)):
+                    pipe.send(done)
+                    pipe.recv()
+                pipe.send(None)
+            except CinemillError as error:
+                pipe.send(_Fault(error, "".join(traceback.format_exception(error))))
 
 
 def _die_with_parent() -> None:
@@ -197,19 +237,17 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(folder: str, chunk: Chunk) -> None:
-    assert _said
-    for done in make_part(JobFolder(Path(folder)), chunk):
-        _said.put(Made(chunk.index, done))
+def _spaced(numbers: Iterator[int]) -> Iterator[int]:
+    """The first number, and then one from time to time."""
+    said = 0.0
+    for number in numbers:
+        if time.monotonic() - said >= _BREATH:
+            yield number
+            said = time.monotonic()
 
 
 def executor(where: str) -> Executor:
     """The executor for `--on`. Raises UnknownName."""
-    from cinemill.errors import UnknownName
-    from cinemill.hardware import cores
-
-    if where in ("auto", "serial"):
-        return Serial()
-    if where == "processes":
-        return Processes(cores())
-    raise UnknownName("place to run", where, ["auto", "serial", "processes"])
+    if where not in PLACES:
+        raise UnknownName("place to run", where, PLACES)
+    return Processes(cores()) if where == "processes" else Serial()

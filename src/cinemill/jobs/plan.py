@@ -7,6 +7,9 @@ else: no paths, no worker counts. Thread counts that change an encoder's output 
 from __future__ import annotations
 
 import hashlib
+import os
+from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,10 @@ class Identity(BaseModel):
     size: int
     mtime_ns: int
     sample: str
+
+    def __str__(self) -> str:
+        changed = datetime.fromtimestamp(self.mtime_ns / 1e9).isoformat(" ", "milliseconds")
+        return f"{self.size} bytes of {changed} ({self.sample[:6]})"
 
 
 class Signature(BaseModel):
@@ -77,8 +84,8 @@ class Plan(BaseModel):
         """Raises PlanMismatch, naming the first difference, when parts of this plan would not fit `other`."""
         for field, was, now in _differences(self.signature, other):
             raise PlanMismatch(
-                f"unfinished work of this output was planned with {field} {was}, now it is {now}. Ask as before to go "
-                "on with it, or add --restart to throw it away and begin anew.",
+                f"unfinished work of this output was planned with {field} {_said(was)}, now it is {_said(now)}. Ask as "
+                "before to go on with it, or add --restart to throw it away and begin anew.",
                 field=field,
                 was=was,
                 now=now,
@@ -112,6 +119,7 @@ def plan(request: Request[Any], signature: Signature) -> Plan:
 def identify(path: Path) -> Identity:
     """Size, time of change and a sampled BLAKE2 hash. Raises OpenFailed."""
     try:
+        str(path).encode()
         status = path.stat()
         if not path.is_file():
             raise OpenFailed(f"{path} is not a file.")
@@ -122,19 +130,23 @@ def identify(path: Path) -> Identity:
                 digest.update(file.read(_SAMPLE))
     except FileNotFoundError:
         raise OpenFailed(f"{path} is not there.") from None
+    except UnicodeEncodeError:
+        raise OpenFailed(f"the name of {os.fsencode(path)!r} is not UTF-8; rename it.") from None
     except OSError as error:
         raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
     return Identity(size=status.st_size, mtime_ns=status.st_mtime_ns, sample=digest.hexdigest())
 
 
 def _differences(was: Signature, now: Signature) -> list[tuple[str, Any, Any]]:
-    pairs = [
+    pairs: list[tuple[str, Any, Any]] = [
         ("version", was.version, now.version),
         ("operation", was.operation, now.operation),
         *((name, was.params.get(name), now.params.get(name)) for name in {**was.params, **now.params}),
         ("chunk_seconds", was.chunk_seconds, now.chunk_seconds),
+        *(("input", one, other) for one, other in zip_longest(was.inputs, now.inputs)),
     ]
-    found = [pair for pair in pairs if pair[1] != pair[2]]
-    if not found and was.inputs != now.inputs:
-        found = [("input", "another file or an earlier state of it", "changed")]
-    return found
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def _said(value: Any) -> str:
+    return "unset" if value is None else str(value)

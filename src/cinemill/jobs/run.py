@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cinemill.errors import Cancelled, ChunkFailed, CinemillError, OutputRefused
 from cinemill.jobs.events import Done, Event, Joining, PartDone, Paused, Planned, Progress, Retried
 from cinemill.jobs.executors import Executor, Serial, Spoilt
-from cinemill.jobs.plan import CHUNK_SECONDS, Plan, plan, sign
+from cinemill.jobs.plan import CHUNK_SECONDS, Plan, Signature, plan, sign
 from cinemill.jobs.store import JobFolder
-from cinemill.operations import Request
+from cinemill.operations import Chunk, Request, get
 
 _BREATH = 0.2
 """Seconds between progress events, and between looks at a paused job."""
 
 
-def preview(request: Request[Any], chunk_seconds: float = CHUNK_SECONDS) -> Planned:
-    """What `run` would do, without doing or writing anything."""
-    return _announced(plan(request, sign(request, chunk_seconds)), done=0)
+def preview(
+    request: Request[Any], *, chunk_seconds: float = CHUNK_SECONDS, overwrite: bool = False, restart: bool = False
+) -> Planned:
+    """What `run` would begin with, or the error it would end with at once. Writes nothing."""
+    _refuse(request)
+    _refuse_existing(request.output, overwrite)
+    signature = sign(request, chunk_seconds)
+    with _folder_for(request) as folder:
+        old = None if restart else _unfinished(request, folder, signature)
+        job = old or plan(request, signature)
+        return _announced(job, sum(chunk.size for chunk in _made(job, folder)) if old else 0)
 
 
 def run(
@@ -39,27 +49,70 @@ def run(
     iterator, an interrupt or an error stops the work; the parts that are finished stay for the next run.
     """
     started = time.monotonic()
-    _refuse(request, overwrite)
+    _refuse(request)
+    signature = sign(request, chunk_seconds)
     with _folder_for(request) as folder:
-        job = _planned(request, folder, chunk_seconds, restart).model_copy(update={"overwrite": overwrite})
-        with _entered(folder, job, restart):
-            yield from _make(job, folder, executor or Serial())
-            parts = [folder.part(chunk.index) for chunk in job.chunks]
-            yield from _join(job, folder, parts)
-            result = job.operation.result(job.request, job.settled, parts)
+        result = None if restart else folder.finished(signature, request.output)
+        if result is None:
+            asked = _Asked(request, signature, overwrite, restart)
+            result = yield from _work(asked, folder, executor or Serial())
+        else:
+            yield _found(request)
             folder.remove()
-    yield Done((job.output,) if job.output else (), time.monotonic() - started, result)
+    yield Done((request.output.resolve(),) if request.output else (), time.monotonic() - started, result)
 
 
-def _refuse(request: Request[Any], overwrite: bool) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    request: Request[Any]
+    signature: Signature
+    overwrite: bool
+    restart: bool
+
+
+def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Event, None, dict[str, Any]]:
+    """Plan, make what is missing, join. Gives back the result."""
+    output = asked.request.output
+    with suppress(OSError):
+        folder.path.rmdir()  # empty when a kill came between the last two steps of tidying
+    _refuse_existing(output, asked.overwrite)
+    folder.refuse_running()
+    old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
+    job = old or plan(asked.request, asked.signature)
+    with folder.held():
+        # While this one planned, another run may have come, and gone.
+        _refuse_existing(output, asked.overwrite)
+        old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
+        if old is None:
+            folder.discard_parts()
+        job = (old or job).model_copy(update={"overwrite": asked.overwrite})
+        folder.begin(job)
+        yield from _make(job, folder, executor)
+        return (yield from _join(job, folder))
+
+
+def _refuse(request: Request[Any]) -> None:
+    """Raises OutputRefused for an output that can never be one."""
     output = request.output
     if output is None:
         return
-    if output.is_dir():
-        raise OutputRefused(f"{output} is a folder; name a file in it.")
-    if any(path.exists() and output.exists() and path.samefile(output) for path in request.inputs):
-        raise OutputRefused(f"{output} is also the input; an input is never written to. Choose another output.")
-    if output.exists() and not overwrite:
+    try:
+        str(output).encode()
+        if output.is_dir():
+            raise OutputRefused(f"{output} is a folder; name a file in it.")
+        above = next(folder for folder in output.resolve().parents if folder.exists())
+        if not above.is_dir():
+            raise OutputRefused(f"{above} is a file, so nothing can be put into it as {output}.")
+        if output.exists() and any(path.exists() and path.samefile(output) for path in request.inputs):
+            raise OutputRefused(f"{output} is also the input; an input is never written to. Choose another output.")
+    except UnicodeEncodeError:
+        raise OutputRefused(f"the name of {os.fsencode(output)!r} is not UTF-8.") from None
+    except (OSError, RuntimeError) as error:  # a name that is too long, a link that leads in a circle
+        raise OutputRefused(f"{output} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _refuse_existing(output: Path | None, overwrite: bool) -> None:
+    if output and output.exists() and not overwrite:
         raise OutputRefused(f"{output} exists already; add --overwrite to replace it, or choose another output.")
 
 
@@ -73,31 +126,20 @@ def _folder_for(request: Request[Any]) -> Generator[JobFolder, None, None]:
         yield JobFolder(Path(passing) / "job")
 
 
-def _planned(request: Request[Any], folder: JobFolder, chunk_seconds: float, restart: bool) -> Plan:
-    """The plan of the unfinished work if it is for this request, else a new one. Raises PlanMismatch."""
-    signature = sign(request, chunk_seconds)
-    old = None if restart else folder.plan()
+def _unfinished(request: Request[Any], folder: JobFolder, signature: Signature) -> Plan | None:
+    """The plan of unfinished work, if there is any. Raises PlanMismatch when it is not for this request."""
+    old = folder.plan()
     if old is None:
-        return plan(request, signature)
+        return None
     old.check(signature)
-    places = {"inputs": tuple(path.resolve() for path in request.inputs)}
-    return old.model_copy(update=places)  # the file may have moved; it is the same by its signature
+    # A file may have moved; it is the same by its signature.
+    return old.model_copy(update={"inputs": tuple(path.resolve() for path in request.inputs)})
 
 
-@contextmanager
-def _entered(folder: JobFolder, job: Plan, restart: bool) -> Generator[None, None, None]:
-    """Hold the folder, with the plan written and the litter of a killed run swept out."""
-    from cinemill.media.write import said_plainly
-
-    with said_plainly(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-    with folder.locked():
-        if restart:
-            folder.discard_parts()
-        folder.begin(job)
-        folder.order(None)
-        folder.sweep()
-        yield
+def _found(request: Request[Any]) -> Planned:
+    note = "an earlier run was stopped after the output was in place; nothing is left to do."
+    unit = get(request.operation).unit
+    return Planned(request.operation, request.inputs, request.output, 0, 0, 0, unit, notes=(note,))
 
 
 def _announced(job: Plan, done: int) -> Planned:
@@ -115,10 +157,15 @@ def _announced(job: Plan, done: int) -> Planned:
     )
 
 
+def _made(job: Plan, folder: JobFolder) -> list[Chunk]:
+    """The chunks whose parts are there and whole; a damaged one counts as missing."""
+    return [chunk for chunk in job.chunks if job.operation.whole(folder.part(chunk.index))]
+
+
 def _make(job: Plan, folder: JobFolder, executor: Executor) -> Iterator[Event]:
-    """Make the parts that are missing; a damaged one counts as missing."""
-    pending = [chunk for chunk in job.chunks if not job.operation.whole(folder.part(chunk.index))]
-    done = {chunk.index: chunk.size for chunk in job.chunks if chunk not in pending}
+    """Make the parts that are missing."""
+    done = {chunk.index: chunk.size for chunk in _made(job, folder)}
+    pending = [chunk for chunk in job.chunks if chunk.index not in done]
     yield _announced(job, sum(done.values()))
     pace = _Pace(job, sum(done.values()))
     failures: list[CinemillError] = []
@@ -137,14 +184,14 @@ def _make(job: Plan, folder: JobFolder, executor: Executor) -> Iterator[Event]:
                 yield PartDone(event.chunk, len(job.chunks))
             yield from pace.at(sum(done.values()), event.finished)
     if failures:
-        raise _verdict(failures, len(pending))
+        raise _verdict(failures, len(job.chunks))
 
 
-def _verdict(failures: list[CinemillError], tried: int) -> CinemillError:
-    if len(failures) == tried:
+def _verdict(failures: list[CinemillError], chunks: int) -> CinemillError:
+    if len(failures) == chunks:
         return failures[0]
     failed = ChunkFailed(
-        f"{len(failures)} of {tried} chunks failed, the others are done and kept. The first said: "
+        f"{len(failures)} of {chunks} chunks failed, the others are done and kept. The first said: "
         f"{failures[0].sentence} Run the same command to try those again.",
         chunks=len(failures),
     )
@@ -182,18 +229,15 @@ class _Pace:
         yield Progress(done, self.total, self.unit, rate, (self.total - done) / rate if rate else None)
 
 
-def _join(job: Plan, folder: JobFolder, parts: list[Path]) -> Iterator[Event]:
-    """Make the output under a passing name in the job's folder, then give it its own."""
-    from cinemill.media.write import durable, said_plainly
-
+def _join(job: Plan, folder: JobFolder) -> Generator[Event, None, dict[str, Any]]:
+    """Make the output under a passing name in the job's folder, then give it its own. Gives back the job's result."""
+    parts = [folder.part(chunk.index) for chunk in job.chunks]
     temporary = folder.temporary("output") if job.output else None
-    try:
-        for share in job.operation.join(job.request, job.settled, parts, temporary):
-            yield Joining(share)
-            yield from _obey(folder)
-        if temporary and job.output and temporary.exists():
-            with said_plainly(job.output):
-                durable(temporary, job.output)
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
+    for share in job.operation.join(job.request, job.settled, parts, temporary):
+        yield Joining(share)
+        yield from _obey(folder)
+    result = job.operation.result(job.request, job.settled, parts)
+    if temporary and job.output and temporary.exists():
+        _refuse_existing(job.output, job.overwrite)
+        folder.finish(job, temporary, job.output, result)
+    return result

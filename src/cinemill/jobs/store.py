@@ -2,6 +2,7 @@
 
     .NAME.cinemill/plan.json         what is done
     .NAME.cinemill/part-00000        a complete part; anything with .tmp is not
+    .NAME.cinemill/finished.json     the output is in place, only this folder is still to go
     .NAME.cinemill/lock              held by the process that works on it
     .NAME.cinemill/control           `pause` or `cancel`, for that process to see
 
@@ -14,18 +15,32 @@ import hashlib
 import os
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cinemill.errors import JobRunning, UnknownName
-from cinemill.jobs.plan import Plan
+from cinemill.errors import Cancelled, JobError, JobRunning, OpenFailed, UnknownName
+from cinemill.jobs.plan import Identity, Plan, Signature, identify
 from cinemill.settings import settings
 
 Order = Literal["pause", "cancel"]
+_PATIENCE = 0.5
+"""Seconds to wait for a lock: more than `is_running` holds one, less than people notice."""
+_LONGEST_NAME = 240
+"""Bytes of an output's name that leave room for what is put around it."""
+
+
+class Finished(BaseModel):
+    """Written before the output gets its name, so that a kill before the folder is gone finds the job done."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    signature: Signature
+    output: Identity
+    result: dict[str, Any]
 
 
 class JobFolder:
@@ -38,7 +53,9 @@ class JobFolder:
     def of(cls, output: Path) -> JobFolder:
         """The folder of the job that makes `output`."""
         output = output.resolve()
-        return cls(output.parent / f".{output.name}.cinemill")
+        raw = os.fsencode(output.name)
+        name = output.name if len(raw) <= _LONGEST_NAME else hashlib.blake2b(raw, digest_size=16).hexdigest()
+        return cls(output.parent / f".{name}.cinemill")
 
     @property
     def id(self) -> str:
@@ -60,14 +77,12 @@ class JobFolder:
         from cinemill.media.write import said_plainly
 
         with said_plainly(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
             _write(self.path / "plan.json", plan.model_dump_json(indent=1))
-        try:
-            registry = _registry()
-            registry.mkdir(parents=True, exist_ok=True)
-            _write(registry / self.id, str(self.path))
-        except OSError:
-            pass  # the list is a convenience; a read-only home does not stop the job
+        if plan.output is None:
+            return  # its folder is a passing one
+        with suppress(OSError):  # the list is a convenience; a read-only home does not stop the job
+            _registry().mkdir(parents=True, exist_ok=True)
+            (_registry() / self.id).write_bytes(os.fsencode(self.path))
 
     def part(self, index: int) -> Path:
         return self.path / f"part-{index:05d}"
@@ -75,8 +90,28 @@ class JobFolder:
     def temporary(self, name: str) -> Path:
         return self.path / f"{name}.{os.getpid()}.tmp"
 
+    def finish(self, plan: Plan, temporary: Path, output: Path, result: dict[str, Any]) -> None:
+        """Give the output its name. Only for the holder of the lock."""
+        from cinemill.media.write import durable, said_plainly
+
+        word = Finished(signature=plan.signature, output=identify(temporary), result=result)
+        with said_plainly(output):
+            _write(self.path / "finished.json", word.model_dump_json())
+            durable(temporary, output)
+
+    def finished(self, signature: Signature, output: Path | None) -> dict[str, Any] | None:
+        """The result of this very job, if `output` is what it made and only the tidying was cut short."""
+        if output is None:
+            return None
+        try:
+            word = Finished.model_validate_json((self.path / "finished.json").read_bytes())
+            same = word.signature == signature and word.output == identify(output)
+        except (OSError, ValidationError, OpenFailed):
+            return None
+        return word.result if same else None
+
     def sweep(self) -> None:
-        """Remove what a killed run left half done. Only for the holder of the lock."""
+        """Remove what was left half done. Only for the holder of the lock."""
         for leftover in self.path.glob("*.tmp*"):
             leftover.unlink(missing_ok=True)
 
@@ -85,29 +120,83 @@ class JobFolder:
         for part in self.path.glob("part-*"):
             part.unlink(missing_ok=True)
 
-    def remove(self) -> None:
-        """Forget the job and its parts."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        (_registry() / self.id).unlink(missing_ok=True)
-
     @contextmanager
-    def locked(self) -> Generator[None, None, None]:
-        """Hold the job against other processes; the system lets go when this one dies. Raises JobRunning."""
-        lock = FileLock(self.path / "lock")
+    def held(self) -> Generator[None, None, None]:
+        """Make the folder and hold it against other processes; the system lets go when this one dies.
+
+        Leaving without an error means that the job is done, and the folder goes. After an error or an interrupt it
+        stays if it has a finished part to keep. Raises JobRunning, OutputRefused, DiskFull, and JobError when somebody
+        removed the folder meanwhile.
+        """
+        lock = self._locked()
+        kept = False
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise JobRunning(f"another process is already making this output (job {self.id}).") from None
-        try:
+            self.sweep()
+            self.order(None)
             yield
+        except BaseException as error:
+            kept = any(self.path.glob("part-*")) and not isinstance(error, Cancelled)
+            if isinstance(error, Exception) and not self.path.is_dir():
+                raise JobError(
+                    f"{self.path} was removed while the job was running; run the same command again to begin anew."
+                ) from error
+            raise
         finally:
+            if kept:
+                self.sweep()
+            else:
+                self._clear()
             lock.release()
 
+    def _locked(self) -> FileLock:
+        from cinemill.media.write import said_plainly
+
+        lock = FileLock(self.path / "lock")
+        while True:
+            with said_plainly(self.path):
+                try:
+                    self.path.mkdir(parents=True, exist_ok=True)
+                    lock.acquire(timeout=_PATIENCE)
+                    return lock
+                except FileNotFoundError:
+                    continue  # the last holder has just removed the folder
+                except Timeout:
+                    raise self._busy() from None
+
+    def _busy(self) -> JobRunning:
+        return JobRunning(f"another process is already making this output (job {self.id}).")
+
+    def _clear(self) -> None:
+        """Empty and remove the folder. Whoever finds no lock may enter: only the word of success goes after it."""
+        last = ("lock", "finished.json")
+        for path in [*(p for p in self.path.glob("*") if p.name not in last), *(self.path / name for name in last)]:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+        with suppress(OSError):
+            self.path.rmdir()
+        with suppress(OSError):
+            (_registry() / self.id).unlink()
+
+    def remove(self) -> None:
+        """Forget the job and its parts. Raises JobRunning."""
+        with self.held():
+            pass
+
+    def refuse_running(self) -> None:
+        """Raises JobRunning while another process works on it."""
+        if self.is_running():
+            raise self._busy()
+
     def is_running(self) -> bool:
+        if not (self.path / "lock").exists():
+            return False
         try:
-            with self.locked():
+            with FileLock(self.path / "lock").acquire(timeout=0):
                 return False
-        except JobRunning:
+        except Timeout:
             return True
         except OSError:
             return False
@@ -130,20 +219,30 @@ class JobFolder:
 def listed() -> list[JobFolder]:
     """Unfinished jobs on this machine, oldest first; entries whose folder is gone are dropped."""
     found: list[JobFolder] = []
-    entries = sorted(_registry().glob("*"), key=lambda path: path.stat().st_mtime)
-    for entry in entries:
-        folder = JobFolder(Path(entry.read_text()))
-        if folder.exists():
-            found.append(folder)
-        else:
-            entry.unlink(missing_ok=True)
+    for entry in sorted(_registry().glob("*"), key=_age):
+        with suppress(OSError):
+            folder = JobFolder(Path(os.fsdecode(entry.read_bytes())))
+            if folder.exists():
+                found.append(folder)
+            else:
+                entry.unlink(missing_ok=True)
     return found
 
 
+def _age(entry: Path) -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def find(id: str) -> JobFolder:
-    """The listed job whose id begins with `id`, or the one that makes the output of that name."""
+    """The listed job whose id begins with `id`, or the one that makes the output of that name. Raises UnknownName."""
+    here = JobFolder.of(Path(id))
+    if here.exists():
+        return here
     folders = listed()
-    matching = [f for f in folders if f.id.startswith(id) or f.path == JobFolder.of(Path(id)).path]
+    matching = [folder for folder in folders if folder.id.startswith(id)]
     if len(matching) != 1:
         raise UnknownName("job", id, [folder.id for folder in folders])
     return matching[0]

@@ -12,40 +12,58 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
-from cinemill.errors import Cancelled, CinemillError
+from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.surfaces import glance, studio
+from cinemill.surfaces.help import Command, Group
 from cinemill.version import __version__
 
 app = typer.Typer(
     name="cinemill",
+    cls=Group,
     help="A local-first media studio: restore, convert and measure video. Nothing is lost, and any job can be resumed.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 
 def main() -> None:
-    """Entry point. Exit codes come from the error's class; 130 when interrupted."""
+    """Entry point. Exit codes come from the error's class; 130 when interrupted, 141 when nobody reads on."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _add_operations()
         studio.add_to(app)
-        app()
-    except CinemillError as error:
-        typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-        typer.echo(error.sentence, err=True)
-        sys.exit(error.exit_code)
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
-        sys.exit(Cancelled.exit_code)
+        code = Cancelled.exit_code
     except BrokenPipeError:  # the reader of our output has gone; Python would complain when it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except Exception as error:
+        code = _failed(error)
+    sys.exit(code)
 
 
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _failed(error: Exception) -> int:
+    from cinemill.surfaces import show
+
+    told = show.plain(_asked_wrongly(error) if isinstance(error, TyperException) else error)
+    show.viewer("--json" in sys.argv).failed(told, ())
+    return told.exit_code
+
+
+def _asked_wrongly(error: TyperException) -> CinemillError:
+    """What typer says of a wrong command or option, in one sentence."""
+    near = getattr(error, "possibilities", None)
+    said = f"{error.message}; did you mean {' or '.join(sorted(near))}?" if near else error.format_message()
+    ctx = getattr(error, "ctx", None)
+    return RequestError(f"{said} `{ctx.command_path} --help` tells more." if ctx else said)
 
 
 def _add_operations() -> None:
@@ -53,7 +71,7 @@ def _add_operations() -> None:
     completing = "_CINEMILL_COMPLETE" in os.environ
     for name, summary in glance.operations().items():
         command, text = _full(name) if completing or name == asked else (_listed_only, summary)
-        app.command(name, rich_help_panel="Operations", help=text)(command)
+        app.command(name, cls=Command, rich_help_panel="Operations", help=text)(command)
 
 
 def _full(name: str) -> tuple[Callable[..., None], str]:
@@ -72,13 +90,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(  # pyright: ignore[reportUnusedFunction]
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    studio.help_alone(ctx)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""Text <-> parameters, for every surface alike: flags, form fields, JSON bodies and presets meet here.
-
-Precedence is one line: explicit > preset > default.
-"""
+"""Text <-> parameters, for every surface alike: flags, form fields, JSON bodies and presets meet here."""
 
 from __future__ import annotations
 
+import os
 import types
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -16,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from cinemill.catalogue import Params, bounds, extra
 from cinemill.catalogue import preset as named_preset
-from cinemill.errors import OpenFailed, RequestError
+from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.operations import Operation, Request, get
 
 _SUFFIXES = "3gp avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv ts vob webm wmv"
@@ -45,7 +43,7 @@ class Entry:
     def metavar(self) -> str:
         choices = "|".join(self.choices)
         if self.kind == "choice":
-            return choices if len(choices) < 32 else "NAME"
+            return choices if len(choices) < 20 else "NAME"
         return "" if self.kind == "flag" else self.kind.upper()
 
     @property
@@ -111,57 +109,96 @@ def _shown(value: Any) -> str:
 
 
 def request(
-    name: str, inputs: Iterable[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
+    name: str, inputs: Sequence[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
 ) -> Request[Any]:
-    """A checked request. Raises RequestError."""
-    operation = get(name)
+    """A checked request. Precedence is one line: explicit > preset > default. Raises RequestError."""
     values = dict(named_preset(preset, name).params) if preset else {}
-    params = operation.params.of(values | explicit, name)
+    params = get(name).params.of(values | explicit, name)
     return Request(name, params, tuple(inputs), output)
 
 
+@dataclass(frozen=True)
+class Task:
+    """One job of a batch, which becomes a request in its turn: naming an output may need a look at the input."""
+
+    asked: Request[Any]
+    stem: Path | None = None
+    """The output but for its suffix, when nobody named it."""
+    taken: tuple[Path, ...] = ()
+    """What no output may replace: all inputs of the batch."""
+
+    def request(self) -> Request[Any]:
+        """Raises OutputRefused, and MediaError when the input cannot tell which suffix suits it."""
+        asked = self.asked
+        if self.stem:
+            suffix = get(asked.operation).suffix(asked)
+            asked = replace(asked, output=self.stem.with_name(self.stem.name + suffix))
+        if asked.output and any(_same(asked.output, path) for path in self.taken):
+            raise OutputRefused(f"{asked.output} is an input; an input is never written to. Choose another output.")
+        return asked
+
+
 def batch(
-    name: str, inputs: list[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
-) -> list[Request[Any]]:
-    """One request per job: folders become the videos in them; outputs get names when none are given.
+    name: str, inputs: Sequence[Path], output: Path | str | None, explicit: dict[str, Any], preset: str | None = None
+) -> list[Task]:
+    """One task per job: folders become the videos in them; outputs get names when none are given.
 
     Several inputs want a folder as output. Raises RequestError, and OpenFailed for a folder without videos.
     """
     operation = get(name)
-    if len(operation.inputs) > 1:
-        if len(inputs) != len(operation.inputs):
-            raise RequestError(f"{name} takes {len(operation.inputs)} files, {len(inputs)} were given.")
-        return [request(name, inputs, output, explicit, preset)]
-    files = [file for path in inputs for file in _files(path)]
-    several = len(files) > 1 or any(path.is_dir() for path in inputs)
-    into_folder = output is not None and (output.is_dir() or str(output).endswith(("/", "\\")))
-    if several and output is not None and not into_folder and output.suffix:
-        raise RequestError(f"{len(files)} inputs cannot all become {output}; name a folder with -o.")
-    folder = output if output is not None and (several or into_folder) else None
-    asked = [request(name, [file], output, explicit, preset) for file in files]
-    if output is not None and folder is None:
-        return asked
-    return _named(operation, asked, folder or Path())
+    asked = [request(name, group, None, explicit, preset) for group in _groups(operation, inputs)]
+    taken = tuple(path for one in asked for path in one.inputs)
+    folder = _folder(output, several=len(asked) > 1 or any(path.is_dir() for path in inputs))
+    if output and folder is None:
+        return [Task(replace(asked[0], output=Path(output)), taken=taken)]
+    if operation.output == "optional" and not output:
+        return [Task(one) for one in asked]
+    stems = _stems([one.inputs[0] for one in asked], folder or Path(), name)
+    return [Task(one, stem, taken) for one, stem in zip(asked, stems)]
 
 
-def _files(path: Path) -> list[Path]:
+def _groups(operation: Operation[Any, Any], inputs: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """The inputs of each job."""
+    wanted = len(operation.inputs)
+    if wanted == 1:
+        return [(file,) for file in dict.fromkeys(file for path in inputs for file in _files(path, operation.name))]
+    if len(inputs) != wanted:
+        raise RequestError(f"{operation.name} takes {wanted} files, {len(inputs)} were given.")
+    return [tuple(inputs)]
+
+
+def _folder(output: Path | str | None, several: bool) -> Path | None:
+    """Where outputs go that get their names from us; None when `output` is itself the one to make."""
+    path = Path(output or "")
+    if path.is_dir() or str(output).endswith(("/", os.sep)):
+        return path
+    if several and path.suffix:
+        raise RequestError(f"several inputs cannot all become {output}; name a folder with -o.")
+    return path if several else None
+
+
+def _files(path: Path, operation: str) -> list[Path]:
+    """The file, or the videos in a folder: not hidden ones, and none that this operation made there before."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in MEDIA_SUFFIXES)
+    found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in MEDIA_SUFFIXES and file.is_file()]
+    found = [file for file in found if not file.name.startswith(".") and not file.stem.endswith(f".{operation}")]
     if not found:
         raise OpenFailed(f"{path} holds no videos.")
     return found
 
 
-def _named(operation: Operation[Any, Any], asked: list[Request[Any]], folder: Path) -> list[Request[Any]]:
-    """Outputs called INPUT.OPERATION.SUFFIX in `folder`; inputs of the same stem keep their suffix in the name."""
-    stems = [one.inputs[0].stem for one in asked]
-    named: list[Request[Any]] = []
-    for one in asked:
-        source = one.inputs[0]
-        stem = source.name if stems.count(source.stem) > 1 else source.stem
-        wanted = None
-        if operation.output == "file":
-            wanted = folder / f"{stem}.{operation.name}{operation.suffix(one)}"
-        named.append(Request(one.operation, one.params, one.inputs, wanted))
-    return named
+def _stems(sources: Sequence[Path], folder: Path, operation: str) -> list[Path]:
+    """INPUT.OPERATION in `folder`; inputs that differ in their suffix alone keep it. Raises RequestError for others."""
+    names = [source.stem for source in sources]
+    stems: dict[Path, Path] = {}
+    for source in sources:
+        stem = folder / f"{source.name if names.count(source.stem) > 1 else source.stem}.{operation}"
+        if stem in stems:
+            raise RequestError(f"{stems[stem]} and {source} would both become {stem}; give each its own output.")
+        stems[stem] = source
+    return list(stems)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)

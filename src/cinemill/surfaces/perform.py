@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from cinemill.catalogue import presets
 from cinemill.errors import Cancelled, CinemillError
 from cinemill.jobs.events import Event
+from cinemill.jobs.executors import PLACES, executor
 from cinemill.jobs.plan import CHUNK_SECONDS
+from cinemill.jobs.store import JobFolder
 from cinemill.operations import Request, get
-from cinemill.surfaces import forms
+from cinemill.surfaces import forms, show
+
+
+def _shared(*names: str, help: str, **rest: Any) -> Any:
+    return typer.Option(*names, help=help, show_default=False, rich_help_panel="For every operation", **rest)
+
+
+def _presets(ctx: typer.Context) -> list[str]:
+    return [preset.name for preset in presets().values() if preset.operation == ctx.info_name]
 
 
 @dataclass(frozen=True)
@@ -24,25 +36,41 @@ class Common:
 
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders of videos.")]
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="OUTPUT", help="File to make, or folder for it. Left out, INPUT.OPERATION.SUFFIX."
+        str | None,
+        _shared(
+            "--output",
+            "-o",
+            metavar="OUTPUT",
+            help="File to make, or folder to put it in. Left out, it is called INPUT.OPERATION.SUFFIX here.",
         ),
     ] = None
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="Values under a name; see `cinemill presets`.")
+        str | None,
+        _shared(
+            "--preset",
+            metavar="NAME",
+            help="Values under a name, see `cinemill presets`; what you give beside it wins.",
+            autocompletion=_presets,
+        ),
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Pass over inputs whose output exists.")] = (
-        False
-    )
-    restart: Annotated[bool, typer.Option("--restart", help="Throw unfinished work for this output away.")] = False
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")] = False
+    overwrite: Annotated[bool, _shared("--overwrite", help="Replace an output that exists.")] = False
+    skip_existing: Annotated[bool, _shared("--skip-existing", help="Pass over inputs whose output exists.")] = False
+    restart: Annotated[bool, _shared("--restart", help="Throw unfinished work for this output away.")] = False
+    dry_run: Annotated[bool, _shared("--dry-run", help="Show what would be done, and do nothing.")] = False
+    as_json: Annotated[bool, _shared("--json", help="Print events as JSON, one a line.")] = False
     chunk_seconds: Annotated[
-        float, typer.Option("--chunk-seconds", min=0.1, metavar="S", help="Programme per chunk, in seconds.")
+        float,
+        _shared(
+            "--chunk-seconds",
+            metavar="S",
+            min=0.1,
+            help=f"Programme per chunk: what a kill costs at most. [dim](default {CHUNK_SECONDS:g}; at least 0.1 s)[/]",
+        ),
     ] = CHUNK_SECONDS
-    on: Annotated[str, typer.Option("--on", metavar="WHERE", help="Where to run: auto, serial or processes.")] = "auto"
+    on: Annotated[
+        str,
+        _shared("--on", metavar="|".join(PLACES), help="Where to run.", autocompletion=lambda: list(PLACES)),
+    ] = "auto"
 
 
 def command(name: str) -> tuple[Callable[..., None], str]:
@@ -61,17 +89,17 @@ def command(name: str) -> tuple[Callable[..., None], str]:
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
     example = f"\n\nExample: {operation.example}" if operation.example else ""
-    return run, _unmarked((inspect.getdoc(operation) or "") + example)
+    return run, escape((inspect.getdoc(operation) or "") + example)
 
 
 def _option(entry: forms.Entry) -> inspect.Parameter:
     """An option whose text is handed on as it is: parameters are checked in one place, and that is not here."""
     flag = entry.kind == "flag"
-    told = f" ({entry.facts})" if entry.facts else ""
+    told = f" [dim]({escape(entry.facts)})[/]" if entry.facts else ""
     option = typer.Option(
         f"{entry.option}/--no-{entry.option[2:]}" if flag else entry.option,
         metavar=None if flag else entry.metavar,
-        help=_unmarked(entry.help + told),
+        help=escape(entry.help) + told,
         show_default=False,
         autocompletion=(lambda: list(entry.choices)) if entry.choices else None,
         rich_help_panel=entry.group,
@@ -80,62 +108,60 @@ def _option(entry: forms.Entry) -> inspect.Parameter:
     return inspect.Parameter(entry.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _unmarked(text: str) -> str:
-    return text.replace("[", "\\[")
-
-
 def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
     """Run over all inputs; one that fails stops no other, and the first failure gives the exit code."""
-    viewer = view(common.as_json)
-    failed: CinemillError | None = None
-    try:
-        requests = forms.batch(name, common.inputs, common.output, explicit, common.preset)
-    except CinemillError as error:
-        viewer.failed(error, common.inputs)
-        raise typer.Exit(error.exit_code) from None
-    for request in requests:
-        if common.skip_existing and request.output and request.output.exists():
-            viewer.skipped(request.output)
-            continue
+    viewer = show.viewer(common.as_json)
+    failures: list[CinemillError] = []
+    tasks = forms.batch(name, common.inputs, common.output, explicit, common.preset)
+    for task in tasks:
         try:
-            watch(_events(request, common), request.output, common.as_json)
-        except CinemillError as error:
-            failed = failed or error
-            viewer.failed(error, request.inputs)
-    if failed:
-        raise typer.Exit(failed.exit_code)
+            request = task.request()
+            if common.skip_existing and request.output and request.output.exists():
+                viewer.skipped(request.output)
+            else:
+                watch(_events(request, common), request.output, common.as_json)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            failures.append(show.plain(error))
+            viewer.failed(failures[-1], task.asked.inputs)
+    if failures:
+        if len(tasks) > 1:
+            viewer.counted(len(failures), len(tasks))
+        raise typer.Exit(failures[0].exit_code)
 
 
 def _events(request: Request[Any], common: Common) -> Generator[Event, None, None]:
     from cinemill.jobs import run as jobs
-    from cinemill.jobs.executors import executor
 
+    workers = executor(common.on)
+    how: Any = {
+        "chunk_seconds": common.chunk_seconds,
+        "overwrite": common.overwrite,
+        "restart": common.restart,
+    }
     if common.dry_run:
-        yield jobs.preview(request, common.chunk_seconds)
+        yield jobs.preview(request, **how)
         return
-    yield from jobs.run(
-        request,
-        executor=executor(common.on),
-        chunk_seconds=common.chunk_seconds,
-        overwrite=common.overwrite,
-        restart=common.restart,
-    )
+    yield from jobs.run(request, executor=workers, **how)
 
 
 def watch(events: Generator[Event, None, None], output: Path | None, as_json: bool) -> None:
-    """Show the events of one job; an interrupt stops it and says how to go on."""
-    viewer = view(as_json)
+    """Show the events of one job. An interrupt stops it, says how to go on, and becomes Cancelled."""
+    viewer = show.viewer(as_json)
     try:
         with viewer, closing(events):
             for event in events:
                 viewer.show(event)
-    except (KeyboardInterrupt, Cancelled):
-        viewer.interrupted(output)
-        raise
+    except (KeyboardInterrupt, Cancelled) as stop:
+        viewer.stopped(_farewell(stop, output))
+        raise Cancelled from None
 
 
-def view(as_json: bool) -> Any:
-    """Where events are shown; rich is loaded only for people."""
-    from cinemill.surfaces import show
-
-    return show.Lines() if as_json else show.Console()
+def _farewell(stop: BaseException, output: Path | None) -> str:
+    if isinstance(stop, Cancelled):
+        return "cancelled; its unfinished work was thrown away."
+    folder = JobFolder.of(output) if output else None
+    if folder is None or not folder.exists():
+        return "stopped before anything was finished; nothing is left behind."
+    return f"stopped; what is finished is kept. Run the same command or `cinemill jobs resume {folder.id}` to go on."

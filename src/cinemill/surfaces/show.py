@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich import box
 from rich.console import Console as Rich
@@ -19,7 +21,7 @@ from cinemill.jobs import events as ev
 
 
 class Lines:
-    """One JSON object a line on stdout."""
+    """One JSON object a line on stdout. The last word on a job is `done` or `failed`."""
 
     def __enter__(self) -> Self:
         return self
@@ -28,16 +30,22 @@ class Lines:
         pass
 
     def show(self, event: ev.Event) -> None:
-        print(json.dumps(event.as_dict(), ensure_ascii=False), flush=True)
+        self._say(event.as_dict())
 
     def failed(self, error: CinemillError, inputs: Sequence[Path]) -> None:
         self.show(ev.Failed(error.as_dict(), tuple(inputs)))
 
-    def skipped(self, output: Path) -> None:
-        print(json.dumps({"event": "skipped", "output": str(output)}), flush=True)
+    def stopped(self, sentence: str) -> None:
+        self.show(ev.Failed({"type": "Cancelled", "message": sentence}))
 
-    def interrupted(self, output: Path | None) -> None:
-        print(json.dumps({"event": "interrupted", "output": str(output)}), flush=True)
+    def skipped(self, output: Path) -> None:
+        self._say({"event": "skipped", "output": str(output)})
+
+    def counted(self, failed: int, total: int) -> None:
+        pass
+
+    def _say(self, value: dict[str, Any]) -> None:
+        print(json.dumps(value), flush=True)
 
 
 class Console:
@@ -65,6 +73,7 @@ class Console:
             handler(event)
 
     def _planned(self, event: ev.Planned) -> None:
+        self.tenth = 0
         names = ", ".join(path.name for path in event.inputs)
         self.rich.print(f"[bold]{event.operation}[/] {escape(names)}", end="")
         self.rich.print(f" → [bold]{escape(str(_near(event.output)))}[/]" if event.output else "")
@@ -126,16 +135,39 @@ class Console:
             self.rich.print(f"[green]done[/] {escape(str(_near(output)))}  {told}")
 
     def failed(self, error: CinemillError, inputs: Sequence[Path]) -> None:
-        self.__exit__(None, None, None)
-        Rich(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/] {escape(error.sentence)}")
+        self._complain(f"[bold red]error:[/] {escape(error.sentence)}")
 
     def skipped(self, output: Path) -> None:
         self.rich.print(f"[dim]{escape(str(_near(output)))} exists and is left alone[/]")
 
-    def interrupted(self, output: Path | None) -> None:
+    def stopped(self, sentence: str) -> None:
+        self._complain(f"[yellow]{escape(sentence)}[/]")
+
+    def counted(self, failed: int, total: int) -> None:
+        self._complain(f"{failed} of {total} inputs failed.")
+
+    def _complain(self, text: str) -> None:
         self.__exit__(None, None, None)
-        kept = " What is finished is kept: run the same command again to go on." if output else ""
-        Rich(stderr=True, highlight=False, soft_wrap=True).print(f"[yellow]stopped.[/]{kept}")
+        Rich(stderr=True, highlight=False, soft_wrap=True).print(text)
+
+
+Viewer = Lines | Console
+
+
+def viewer(as_json: bool) -> Viewer:
+    """For programs or for people."""
+    return Lines() if as_json else Console()
+
+
+def plain(error: Exception) -> CinemillError:
+    """Any error as one for people. CINEMILL_DEBUG=1 prints where it came from to stderr."""
+    if os.environ.get("CINEMILL_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, CinemillError):
+        return error
+    return CinemillError(
+        f"cinemill met a fault of its own, {type(error).__name__}: {error}. Set CINEMILL_DEBUG=1 to see where."
+    )
 
 
 def table(rows: list[list[str]]) -> Table:

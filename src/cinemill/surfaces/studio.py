@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from cinemill.errors import CinemillError, JobError, JobRunning
+from cinemill.surfaces import engines
+from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -15,9 +20,10 @@ def add_to(app: typer.Typer) -> None:
     """Hang the commands on `app`."""
     panel = "Studio"
     for name, function in (("probe", _probe), ("filters", _filters), ("presets", _presets), ("doctor", _doctor)):
-        app.command(name, rich_help_panel=panel)(function)
-    app.command("demo", rich_help_panel=panel)(_demo)
-    jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", no_args_is_help=True)
+        app.command(name, cls=Command, rich_help_panel=panel)(function)
+    app.command("demo", cls=Command, rich_help_panel=panel)(_demo)
+    jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", cls=Group)
+    jobs.callback(invoke_without_command=True)(help_alone)
     for name, function in (
         ("list", _jobs_list),
         ("show", _jobs_show),
@@ -26,8 +32,15 @@ def add_to(app: typer.Typer) -> None:
         ("cancel", _jobs_cancel),
         ("clean", _jobs_clean),
     ):
-        jobs.command(name)(function)
+        jobs.command(name, cls=Command)(function)
     app.add_typer(jobs, name="jobs", rich_help_panel=panel)
+    engines.add_to(app, panel)
+
+
+def help_alone(ctx: typer.Context) -> None:
+    """A group without a command shows its help."""
+    if ctx.invoked_subcommand is None:
+        ctx.get_help()
 
 
 def _probe(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: AsJson = False) -> None:
@@ -103,9 +116,9 @@ def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
     folder = store.find(job)
     if folder.is_running():
         folder.order(None)
+        typer.echo(f"job {folder.id} is running; if it was paused, it goes on.", err=True)
         return
-    plan = folder.plan()
-    assert plan
+    plan = _plan(folder)
     events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, overwrite=plan.overwrite)
     perform.watch(events, plan.output, as_json)
 
@@ -114,7 +127,10 @@ def _jobs_pause(job: JobId) -> None:
     """Let a running job rest; `resume` goes on."""
     from cinemill.jobs import store
 
-    store.find(job).order("pause")
+    folder = store.find(job)
+    if not folder.is_running():
+        raise JobError(f"job {folder.id} is not running.")
+    folder.order("pause")
 
 
 def _jobs_cancel(job: JobId) -> None:
@@ -132,31 +148,41 @@ def _jobs_clean() -> None:
     """Throw away the unfinished work of all jobs that are not running."""
     from cinemill.jobs import store
 
-    stopped = [folder for folder in store.listed() if not folder.is_running()]
-    for folder in stopped:
-        folder.remove()
-    typer.echo(f"{len(stopped)} unfinished job{'s' if len(stopped) != 1 else ''} removed.")
+    removed = 0
+    for folder in store.listed():
+        with suppress(JobRunning):
+            folder.remove()
+            removed += 1
+    typer.echo(f"{removed} unfinished job{'s' if removed != 1 else ''} removed.")
 
 
 def _state(folder: Any) -> dict[str, Any]:
     """A job as data: id, state, progress, plan."""
-    plan = folder.plan()
-    if plan is None:
-        return {"id": folder.id, "state": "damaged", "folder": str(folder.path)}
-    done = sum(chunk.size for chunk in plan.chunks if folder.part(chunk.index).is_file())
     running = folder.is_running()
     state = ("paused" if folder.ordered() == "pause" else "running") if running else "stopped"
+    try:
+        return {"id": folder.id, "state": state, **_planned(folder), "folder": str(folder.path)}
+    except (CinemillError, ValueError):  # of another version, or of a plugin that is gone
+        return {"id": folder.id, "state": "damaged", "folder": str(folder.path)}
+
+
+def _plan(folder: Any) -> Any:
+    plan = folder.plan()
+    if plan is None:
+        raise JobError(f"the plan of job {folder.id} cannot be read; `cinemill jobs cancel {folder.id}` removes it.")
+    return plan
+
+
+def _planned(folder: Any) -> dict[str, Any]:
+    plan = _plan(folder)
     return {
-        "id": folder.id,
-        "state": state,
         "operation": plan.signature.operation,
         "inputs": [str(path) for path in plan.inputs],
         "output": str(plan.output),
-        "done": done,
+        "done": sum(chunk.size for chunk in plan.chunks if folder.part(chunk.index).is_file()),
         "total": plan.total,
         "unit": plan.operation.unit,
         "params": plan.signature.params,
         "steps": list(plan.operation.steps(plan.settled)),
         "notes": list(plan.settled.notes),
-        "folder": str(folder.path),
     }
