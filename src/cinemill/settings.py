@@ -6,15 +6,19 @@ The TOML file is `$XDG_CONFIG_HOME/cinemill/settings.toml`; `CINEMILL_CONFIG` na
 from __future__ import annotations
 
 import os
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from cinemill.errors import InvalidParams
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -55,5 +59,13 @@ def config_file() -> Path:
 
 @lru_cache
 def settings() -> Settings:
-    """The settings, read once per process."""
-    return Settings()
+    """The settings, read once per process. Raises InvalidParams."""
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidParams(f"{config_file()} is not TOML: {error}.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        where = f"CINEMILL_{name.upper()} or {config_file()}"
+        raise InvalidParams(f"setting {name}: {first['msg']}; it comes from {where}.") from None
