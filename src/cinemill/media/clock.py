@@ -21,16 +21,18 @@ def rescale(pts: int, source: Fraction, target: Fraction) -> int:
 class Even:
     """Times of blocks that follow one another, counted in `unit` and told by a clock that ticks otherwise.
 
-    Within a `tick` of where a block is due it begins there; further off there is a gap, and the clock is right.
+    Within a `tick`, and what rounding makes of it, of where a block is due it begins there; further off there is a gap,
+    and the clock is right.
     """
 
     def __init__(self, tick: Fraction, unit: Fraction) -> None:
-        self.slack = 1 + tick / unit
+        self.slack = 2 + tick / unit
         self.due: int | None = None
 
-    def start(self, told: int, length: int) -> int:
-        """When a block begins that is `length` units long, for the time that was told of it."""
-        begins = told if self.due is None or abs(told - self.due) > self.slack else self.due
+    def start(self, told: int | None, length: int) -> int:
+        """When a block begins that is `length` units long, for the time that was told of it, if one was."""
+        due = self.due if self.due is not None else told or 0
+        begins = due if told is None or abs(told - due) <= self.slack else told
         self.due = begins + length
         return begins
 

@@ -48,6 +48,9 @@ from cinemill.media.types import (
 # Demuxers that are no media of their own: text art, and lists that name other files to open.
 _REFUSED_FORMATS = {"tty", "concat", "hls", "dash", "imf", "webm_dash_manifest", "lavfi", "ffmetadata"}
 
+# What is meant by a mere number of channels, as in most WAV files; encoders and MP4 insist on knowing.
+_USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
+
 
 @dataclass
 class Damage:
@@ -177,7 +180,8 @@ def _track(stream: Any) -> Track:
         "dispositions": tuple(flag.name for flag in stream.disposition),
     }
     if stream.type == "audio" and context:
-        layout_name = context.layout.name if context.layout else ""
+        name = context.layout.name if context.layout else ""
+        layout_name = _USUAL_LAYOUTS.get(name, name)
         return AudioTrack(**common, sample_rate=context.sample_rate, channels=context.channels, layout=layout_name)
     if stream.type == "attachment":
         common["title"] = stream.metadata.get("filename") or common["title"]
@@ -610,27 +614,44 @@ def audio_natives(
     info: MediaInfo,
     track: AudioTrack,
     format: str | None = None,
+    layout: str | None = None,
+    rate: int | None = None,
+    *,
     shifts: Sequence[Fraction] | None = None,
     damage: Damage | None = None,
 ) -> Iterator[Any]:
     """PyAV audio frames of a track, for `media` only, their pts counting samples.
 
-    Integer samples stay integer when `format` is None. `shifts` are those of the picture's clock (`Index.shifts`),
-    looked up when left out.
+    All have one format, layout and rate: those named, else those of the first; broadcasts change them in the middle.
+    `shifts` are those of the picture's clock (`Index.shifts`), looked up when left out.
     """
     damage = damage if damage is not None else Damage()
     shifts = clock_shifts(info) if shifts is None else shifts
-    even = clock.Even(track.time_base, Fraction(1, track.sample_rate or 1))
     with opened(info.path) as container:
         stream = container.streams[track.index]
-        resampler = av.AudioResampler(format=format) if format else None
-        for native in _natives(jumps.followed(_packets(container, stream, damage), shifts), damage):
+        decoded = _natives(jumps.followed(_packets(container, stream, damage), shifts), damage)
+        even: clock.Even | None = None
+        for native in _like_first_sound(decoded, format, layout, rate):
             unit = Fraction(1, native.sample_rate)
-            native.pts = even.start(clock.rescale(native.pts or 0, native.time_base, unit), native.samples)
-            native.time_base = unit
-            yield from resampler.resample(native) if resampler else [native]
-        if resampler:
-            yield from resampler.resample(None)
+            even = even or clock.Even(track.time_base, unit)
+            told = None if native.pts is None else clock.rescale(native.pts, native.time_base, unit)
+            native.pts, native.time_base = even.start(told, native.samples), unit
+            yield native
+
+
+def _like_first_sound(
+    natives: Iterable[Any], format: str | None, layout: str | None, rate: int | None
+) -> Iterator[Any]:
+    resampler: Any = None
+    kind: tuple[Any, ...] = ()
+    for native in natives:
+        now = (native.format.name, native.layout.name, native.sample_rate)
+        if kind != now:
+            yield from resampler.resample(None) if resampler else []
+            kind, format, layout, rate = now, format or now[0], layout or now[1], rate or now[2]
+            resampler = av.AudioResampler(format, layout, rate)
+        yield from resampler.resample(native)
+    yield from resampler.resample(None) if resampler else []
 
 
 def clock_shifts(info: MediaInfo) -> tuple[Fraction, ...]:

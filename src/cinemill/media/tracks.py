@@ -137,6 +137,8 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
 
 
 def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
+    if "timecode" in stream.metadata:
+        return Carry(track, "leave", reason="it is the timecode, which is carried as a tag")
     if info.chapters and "bin_data" in (track.codec, stream.name or ""):
         return Carry(track, "leave", reason="it is the chapter list, which is carried as chapters")
     if _header_accepts(format, stream):
@@ -145,8 +147,12 @@ def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Ca
 
 
 def _sound_encoder(codec: str, format: str) -> str:
-    lossless = codec.startswith("pcm_") or codec in ("flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape")
-    return _SOUND[format][lossless]
+    return _SOUND[format][keeps_samples(codec)]
+
+
+def keeps_samples(codec: str) -> bool:
+    """Whether sound of this codec is exactly what was put in."""
+    return codec.startswith("pcm_") or codec in ("flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape")
 
 
 def check_picture(format: str, spec: VideoSpec) -> None:

@@ -28,7 +28,7 @@ from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
 from cinemill.media.output import VideoSpec
 from cinemill.media.read import Damage, audio_natives, clock_shifts, opened, packets
-from cinemill.media.tracks import COVERS, Carry, is_cover
+from cinemill.media.tracks import COVERS, Carry, is_cover, keeps_samples
 from cinemill.media.types import AudioTrack, Frame, MediaInfo, Track, VideoTrack
 
 # Tags that describe the file they came from and would be wrong in another.
@@ -48,8 +48,8 @@ _STALE_TAGS: Final = {
 _SOUND_BIT_RATE: Final = 96_000
 
 
-# What is meant by a mere number of channels, as in most WAV files; MP4 insists on knowing.
-_USUAL_LAYOUTS: Final = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
+# The layouts that Opus has, by number of channels (RFC 7845, family 1).
+_OPUS_LAYOUTS: Final = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 
 
 @contextmanager
@@ -191,12 +191,12 @@ def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: A
         return out.add_attachment(*COVERS[carry.track.codec], bytes(next(source.container.demux(source))))
     if carry.how == "copy":
         stream: Any = out.add_stream_from_template(source, opaque=True)
-        if isinstance(carry.track, AudioTrack) and carry.track.layout in _USUAL_LAYOUTS:
-            stream.codec_context.layout = _USUAL_LAYOUTS[carry.track.layout]
+        if isinstance(carry.track, AudioTrack) and source.codec_context.layout.name != carry.track.layout:
+            stream.codec_context.layout = carry.track.layout
         return stream
     assert carry.codec
     if isinstance(carry.track, AudioTrack):
-        return _add_sound(out, carry.codec, carry.track)
+        return _add_sound(out, carry.codec, carry.track, source.codec_context.format)
     if isinstance(carry.track, VideoTrack):
         assert spec
         return _add_picture(out, spec)
@@ -207,11 +207,18 @@ def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: A
     return stream
 
 
-def _add_sound(out: OutputContainer, codec: str, track: AudioTrack) -> Any:
-    rate = 48_000 if codec == "libopus" else track.sample_rate
+def _add_sound(out: OutputContainer, codec: str, track: AudioTrack, format: Any) -> Any:
+    """A stream for the sound of `track`, whose decoder gives samples of `format`, with as little lost as can be."""
+    encoder = av.Codec(codec, "w")
+    rates = [48_000] if codec == "libopus" else encoder.audio_rates or [track.sample_rate]
+    rate = min(rates, key=lambda offered: (offered < track.sample_rate, abs(offered - track.sample_rate)))
     stream: Any = out.add_stream(codec, rate=rate)
-    stream.codec_context.layout = track.layout or ("mono" if track.channels == 1 else "stereo")
+    layout = _OPUS_LAYOUTS[min(track.channels, 8) - 1] if codec == "libopus" else track.layout
+    stream.codec_context.layout = "stereo" if codec == "libmp3lame" and track.channels > 2 else layout
     stream.codec_context.time_base = stream.time_base = Fraction(1, rate)
+    deep = format is not None and format.bits > 16 and keeps_samples(track.codec)
+    integers = (f.name for f in encoder.audio_formats or [] if f.name.rstrip("p") == ("s32" if deep else "s16"))
+    stream.codec_context.format = next(integers, stream.codec_context.format.name)
     if codec in ("aac", "libopus"):
         stream.codec_context.bit_rate = _SOUND_BIT_RATE * max(1, track.channels)
     return stream
@@ -393,13 +400,15 @@ def _delay_by(packet: Any, delay: Fraction) -> None:
 
 def _sound(info: MediaInfo, track: AudioTrack, stream: Any, shifts: Sequence[Fraction]) -> Flow:
     context = stream.codec_context
-    resampler = av.AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
-    for native in chain(audio_natives(info, track, shifts=shifts), [None]):
-        for ready in resampler.resample(native):
-            for packet in stream.encode(ready):
-                yield float((packet.dts or 0) * packet.time_base), packet
-    for packet in stream.encode(None):
-        yield float((packet.dts or 0) * packet.time_base), packet
+    natives = audio_natives(info, track, context.format.name, context.layout.name, context.sample_rate, shifts=shifts)
+    framer = av.AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
+    framed = chain.from_iterable(map(framer.resample, chain(natives, [None])))
+    last: int | None = None
+    for packet in chain.from_iterable(map(stream.encode, chain(framed, [None]))):
+        dts: int = packet.dts or 0
+        last = dts if last is None else max(dts, last + 1)  # damaged sound may overlap itself
+        packet.pts, packet.dts = max(packet.pts, last), last
+        yield float(last * packet.time_base), packet
 
 
 def _text(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:
