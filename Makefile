@@ -36,7 +36,8 @@ test: setup ## the fast tests; ARGS="-m slow" for the others
 bench: setup ## measure against named peers and write docs/bench.md
 	$(BIN)/python -m bench $(ARGS)
 
-serve: setup ## the studio in a browser (comes with its own issue)
-	$(BIN)/cinemill serve
+serve: setup ## the results of the demo in a browser, at http://127.0.0.1:7860/report.html
+	@test -d "$(OUT)" || $(MAKE) demo
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory "$(OUT)" 7860
 
 .PHONY: help setup demo check fix gen test bench serve
