@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import wave
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from rich.progress import track
 from cinemill.jobs import run as jobs
 from cinemill.jobs.events import Event
 from cinemill.learn import music, procedural
-from cinemill.learn.tape import Tape, tape
 from cinemill.measure import moments, page, quality, sheet
 from cinemill.media import encoders, read, tracks, write
 from cinemill.media.flow import ahead
@@ -30,17 +29,7 @@ _SIZE = (720, 576)
 _SAR = Fraction(16, 15)
 _FIELDS_A_SECOND = Fraction(50)
 _SAMPLE_RATE = 48_000
-# A worn cassette: enough damage to see at a glance, little enough that a picture is left.
-_WORN = Tape(
-    luma_noise=6,
-    chroma_noise=8,
-    luma_blur=0.8,
-    chroma_blur=3,
-    ringing=0.25,
-    line_jitter=0.4,
-    dropouts=1.5,
-    head_switch=6,
-)
+_PRESET = "vhs-pal"
 
 
 def show(own: Path | None, folder: Path) -> None:
@@ -65,20 +54,20 @@ def show(own: Path | None, folder: Path) -> None:
 
 
 def _make_tape(original: Path, damaged: Path) -> None:
-    """The original and, from the same pictures, the tape; both with the same sound."""
+    """The original, and the tape that `degrade` makes of it."""
     count = int(SECONDS * _FIELDS_A_SECOND)
     scenes = procedural.scenes(*_SIZE, _FIELDS_A_SECOND, SECONDS, SEED, _SAR)
     sound = original.with_name("sound.wav")
     _write_sound(sound)
     clean = VideoOutput(codec="h264", encoder="libx264", crf=6, speed="veryfast")
     _film(track(ahead(scenes), "  drawing  ", total=count), _FIELDS_A_SECOND, clean, sound, original)
-    woven = tape(read.frames(read.probe(original)), _WORN, SEED)
-    kept = VideoOutput(codec="h264", encoder="libx264", crf=10, speed="veryfast")
-    _film(track(ahead(woven), "  damaging ", total=count // 2), _FIELDS_A_SECOND / 2, kept, sound, damaged)
     sound.unlink()
+    kept = {"seed": SEED, "encoder": "libx264", "crf": 10, "speed": "veryfast"}
+    request = forms.request("degrade", [original], damaged, kept, _PRESET)
+    perform.watch(jobs.run(request, overwrite=True), damaged, as_json=False)
 
 
-def _film(frames: Iterator[Frame], rate: Fraction, output: VideoOutput, sound: Path, path: Path) -> None:
+def _film(frames: Iterable[Frame], rate: Fraction, output: VideoOutput, sound: Path, path: Path) -> None:
     """Frames and a sound file as a film."""
     stream = iter(frames)
     first = next(stream)
