@@ -245,7 +245,8 @@ def test_lut_is_that_of_the_program_and_of_the_file(format: str, tmp_path: Path)
     frames = movie(1, format)
     (out,) = run(chain(("lut", {"file": file})), frames)
     (theirs,) = program(frames, f"lut3d=file={plain}:interp=tetrahedral", out)
-    assert worst(out, theirs) == 0
+    # Ours looks up 16 bits, whatever goes in.
+    assert worst(out, theirs) <= (0 if format == "gbrp16le" else 1)
     # The table is linear in each channel: red 0.1 … 0.9, green as it is, blue 0 … 0.9.
     top = (1 << out.layout.bits) - 1
     red, green, blue = np.moveaxis(out.planes[0], 2, 0) if format == "rgb24" else [out.planes[i] for i in (2, 0, 1)]
