@@ -52,6 +52,11 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "pad": {"left": 4, "right": 3, "top": 5, **grey},
         "scale": {"height": 24},
         "simulate.flags": {"field_order": "bff"},
+        "simulate.digital": {} if flat else {"halo": 0.1, "chroma": "411", "quantiser": 6, "lost": 2},
+        "simulate.film": {} if flat else {"weave": 1, "grain": 4, "dirt": 3, "scratches": 1, "flicker": 0.05},
+        "simulate.flags": {"field_order": "bff"},
+        "simulate.tape": {} if flat else {"passes": 2, "luma_noise": 4, "wander": 1, "dropouts": 3, "head_switch": 4},
+        "simulate.telecine": {"rate": 50},
         "subtitles": {"file": srt},
         "white-balance": {"temperature": 4000},
     }
