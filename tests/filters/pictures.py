@@ -35,12 +35,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     cue = "1\n00:00:00,000 --> 00:01:00,000\n{}\n"
     srt.write_text(cue.format("" if flat else "HELLO"))
     grey = {"colour": "#808080"} if flat else {}
-    damage = {
-        "simulate.digital": {"halo": 0.5, "quantiser": 4, "lost": 3},
-        "simulate.film": {"grain": 4, "dirt": 20, "weave": 1},
-        "simulate.tape": {"luma_noise": 4, "dropouts": 5, "chroma_blur": 2},
-    }
-    return ({} if flat else damage) | {
+    return {
         "chroma-shift": {"cb_x": 3},
         "crop": {"left": 3, "top": 5},
         "fit": {"width": 50, "height": 60, **grey},
@@ -51,7 +46,6 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "lut": {"file": cube},
         "pad": {"left": 4, "right": 3, "top": 5, **grey},
         "scale": {"height": 24},
-        "simulate.flags": {"field_order": "bff"},
         "simulate.digital": {} if flat else {"halo": 0.1, "chroma": "411", "quantiser": 6, "lost": 2},
         "simulate.film": {} if flat else {"weave": 1, "grain": 4, "dirt": 3, "scratches": 1, "flicker": 0.05},
         "simulate.flags": {"field_order": "bff"},
