@@ -107,6 +107,18 @@ def movie(
     return [Frame(_planes(format, *size, number, noise), format, number, **facts) for number in range(count)]
 
 
+def spotted(frames: Sequence[Frame]) -> list[Frame]:
+    """A speck of dirt in each, somewhere else every time."""
+    dirty: list[Frame] = []
+    for number, frame in enumerate(frames):
+        dice = np.random.default_rng([number, 9])
+        plane = frame.planes[0].copy()
+        top, left = dice.integers(0, frame.height - 4), dice.integers(0, frame.width - 4)
+        plane[top : top + 4, left : left + 3] = (1 << frame.layout.bits) - 1
+        dirty.append(replace(frame, planes=(plane, *frame.planes[1:])))
+    return dirty
+
+
 def timed(frames: Sequence[Frame], pts: Sequence[int], time_base: Fraction, last: int) -> list[Frame]:
     """`frames` at other times; each lasts until the next."""
     lengths = [after - before for before, after in pairwise(pts)] + [last]

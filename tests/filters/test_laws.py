@@ -19,7 +19,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import TAGGED, chain, end, given, movie, ntsc_in_milliseconds, run, skipping, time, variable, worst, woven
+from pictures import (
+    TAGGED,
+    chain,
+    end,
+    given,
+    movie,
+    ntsc_in_milliseconds,
+    run,
+    skipping,
+    spotted,
+    time,
+    variable,
+    worst,
+    woven,
+)
 from pydantic.fields import FieldInfo
 
 from cinemill.catalogue import choices, filters
@@ -49,10 +63,10 @@ def made(folder: Path) -> Callable[..., Chain]:
 
 
 def input_for(name: str, count: int, **facts: Any) -> list[Frame]:
-    """Interlaced frames for what deinterlaces, whole ones for the others."""
+    """Interlaced frames for what deinterlaces, whole ones for the others, with something to repair in each."""
     if filters.get(name).field_order == "progressive":
-        return woven(movie(2 * count, **facts), "tff")
-    return movie(count, **facts)
+        return woven(spotted(movie(2 * count, **facts)), "tff")
+    return spotted(movie(count, **facts))
 
 
 def same(one: Sequence[Frame], other: Sequence[Frame]) -> bool:
@@ -103,7 +117,7 @@ def test_frames_of_unknown_duration_work(name: str, made: Callable[..., Chain]) 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "strength" in filters.get(name).params.model_fields])
 def test_no_strength_changes_no_bit(name: str, made: Callable[..., Chain]) -> None:
-    frames = input_for(name, 3)
+    frames = input_for(name, 8)
     assert same(run(made(name, strength=0), frames), frames)
     assert not same(run(made(name, strength=1), frames), frames)
 
