@@ -111,6 +111,18 @@ def test_mp4_and_back_keeps_titles_and_chapters(clip: Clip, tmp_path: Path) -> N
     assert texts(back.path) == [["Hello there", "Good bye"], ["Bonjour", "Au revoir"]]
 
 
+def test_copied_cues_of_mp4_are_not_joined_by_blank_ones(clip: Clip, tmp_path: Path) -> None:
+    first = remake(clip("tracks.mkv"), tmp_path / "first.mp4", codec="h264", speed="ultrafast")
+    second = remake(first.path, tmp_path / "second.mp4", codec="h264", speed="ultrafast")
+    assert cues(second.path) == cues(first.path)
+
+    def stored(path: Path) -> list[int]:
+        with av.open(str(path)) as container:
+            return [packet.pts for packet in container.demux(container.streams.subtitles[0]) if packet.size]
+
+    assert stored(second.path) == stored(first.path)
+
+
 def test_webm_gets_opus_and_webvtt(clip: Clip, tmp_path: Path) -> None:
     made = remake(clip("tracks.mkv"), tmp_path / "made.webm", codec="vp9", speed="ultrafast")
     assert [t.codec for t in made.tracks] == ["vp9", "opus", "opus", "opus", "webvtt", "webvtt"]

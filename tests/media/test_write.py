@@ -336,6 +336,17 @@ class TestCopying:
         assert read.probe(path).video.sar == info.video.sar
         assert read.probe(path).video.rotation == info.video.rotation
 
+    def test_pictures_with_the_same_time_are_copied_a_tick_apart(self, tmp_path: Path) -> None:
+        path = tmp_path / "twice.mkv"
+        doubled = "settb=1/1000,setpts='floor(N/2)*80'"
+        passed = ["-fps_mode", "passthrough", "-enc_time_base", "1/1000", "-c:v", "ffv1"]
+        run("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25,trim=end_frame=8", "-vf", doubled, *passed, path)
+        info = read.probe(path)
+        made = tmp_path / "made.mp4"
+        deque(write.assemble([], None, info, tracks.carries(info, "mp4", picture=True), made, "mp4"), maxlen=0)
+        assert [md5(frame) for frame in pictures(made)] == [md5(frame) for frame in pictures(path)]
+        assert far(times(pictures(made)), times(pictures(path))) == 0
+
     @pytest.mark.parametrize("format", ["matroska", "webm"])
     def test_pictures_that_an_edit_list_hides_are_not_shown_elsewhere(self, clip: Clip, format: str) -> None:
         info = read.probe(clip("trimmed.mp4"))

@@ -15,9 +15,9 @@ import av
 from av import error as averror
 
 from cinemill.errors import OutputRefused, UnsupportedMedia
+from cinemill.media.demux import opened
 from cinemill.media.encoders import configure
 from cinemill.media.output import VideoSpec
-from cinemill.media.read import opened
 from cinemill.media.types import MediaInfo, Track, VideoTrack
 
 # Containers that keep exact time and encoders' headers apart from packets, by suffix, with FFmpeg's name.
