@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from stills import noise
 
 from cinemill.damage.amounts import Telecine
 from cinemill.damage.cadence import telecined, truths
@@ -79,6 +80,16 @@ def test_25_to_25_changes_nothing_but_the_flag():
 @pytest.mark.parametrize("clocked", [list, in_milliseconds])
 def test_50_to_25_gives_every_field_a_time_of_its_own(clocked):
     assert shown(run(clocked(numbered(40, Fraction(50))), rate=25)) == list(range(40))
+
+
+@pytest.mark.parametrize(("order", "early"), [("tff", 0), ("bff", 1)])
+@pytest.mark.parametrize("height", [144, 45])
+def test_every_line_of_every_plane_is_the_original_of_its_field(order, early, height):
+    frames = [replace(one, time_base=Fraction(1, 50)) for one in noise(6, height)]
+    for number, one in enumerate(run(frames, rate=25, field_order=order)):
+        for plane, first, second in zip(one.planes, frames[2 * number].planes, frames[2 * number + 1].planes):
+            assert np.array_equal(plane[early::2], first[early::2])
+            assert np.array_equal(plane[1 - early :: 2], second[1 - early :: 2])
 
 
 def test_24_to_25_shows_one_picture_for_a_field_more_twice_a_second():

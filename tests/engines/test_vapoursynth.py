@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from cinemill import settings
+from cinemill.damage.amounts import Telecine
+from cinemill.damage.cadence import telecined
 from cinemill.engines import engines, install
 from cinemill.engines.vapoursynth import qtgmc
 from cinemill.errors import EngineError, MissingEngine
 from cinemill.filters import text
 from cinemill.learn.procedural import scenes
-from cinemill.learn.tape import Tape, tape
 from cinemill.media.types import Frame
 
 ENGINE = engines.get("vapoursynth")
@@ -54,7 +55,7 @@ def clean() -> list[Frame]:
 
 @pytest.fixture(scope="module")
 def woven(clean: list[Frame]) -> list[Frame]:
-    return list(tape(iter(clean), Tape(field_order="tff"), seed=0))
+    return list(telecined(iter(clean), Telecine(rate=Fraction(25))))
 
 
 def psnr(made: list[Frame], true: list[Frame]) -> float:
