@@ -221,6 +221,19 @@ def test_dropouts_lie_where_the_truth_says_and_nowhere_else():
             assert after.planes[0][one.row, one.start] in (16, 235)
 
 
+def test_dropouts_of_an_earlier_pass_are_displaced_by_the_later_one():
+    amounts = {"passes": 2, "dropouts": 4, "flagging": 40}
+    moved = 0
+    for before, after in zip(flat(40), played(flat(40), **amounts)):
+        early, late = known(before, **amounts | {"passes": 1}).dropouts, known(before, **amounts).dropouts
+        moved += sum(one.row < 12 and one not in late for one in early)
+        for one in late:
+            if 0 < one.start < WIDTH - 20 and sum(one.row == other.row for other in late) == 1:
+                (hit,) = np.nonzero(np.abs(after.planes[0][one.row].astype(int) - 120) > 50)
+                assert abs(hit[0] - one.start) <= 1
+    assert moved
+
+
 def test_dropouts_take_the_colour_away():
     (before,) = flat(1, colour=200)
     (after,) = played([before], dropouts=20)
