@@ -82,6 +82,16 @@ def _interlaced(order: str, *codec: str) -> Maker:
     return lambda path: run(*_source(40, "50"), "-vf", graph, *codec, "-flags", "+ildct+ilme", "-threads", "1", path)
 
 
+def _mixed(path: Path) -> None:
+    """Film, then bottom-field-first video, in one MPEG-2 stream."""
+    pieces = [path.with_name(f"{number}-{path.name}") for number in range(2)]
+    codec = ["-c:v", "mpeg2video", "-q:v", "3", "-threads", "1"]
+    run(*_source(20), *codec, pieces[0])
+    weave = "tinterlace=interleave_bottom,setfield=bff"
+    run(*_source(40, "50"), "-vf", weave, *codec, "-flags", "+ildct+ilme", "-output_ts_offset", 0.8, pieces[1])
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+
+
 def _oriented(rotation: int, *flips: str) -> Maker:
     """A quarter turn and flips in the display matrix; testsrc2 has no symmetry, so all eight look different."""
 
@@ -230,6 +240,9 @@ JUMPY: dict[str, Maker] = {
     "wrap.ts": synced(*_at(2**33 / 90_000 - 4.4), "-muxdelay", 0, seconds=6),
     "resized.ts": _joined(synced(*_at(10)), synced(*_at(13), size="128x96")),
 }
+
+# Too odd for the laws that hold for all of `MAKERS`.
+OTHERS: dict[str, Maker] = {"mixed.ts": _mixed}
 
 MAKERS: dict[str, Maker] = {
     "h264_b.mp4": _encoded(*_B),

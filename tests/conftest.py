@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from clips import JUMPY, MAKERS
+from clips import JUMPY, MAKERS, OTHERS
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`clip("vfr.mp4")`: the path of a clip of `MAKERS` or `JUMPY`, made on first use. Never write to it."""
+    """`clip("vfr.mp4")`: the path of a clip that `clips` has a maker for, made on first use. Never write to it."""
     made: dict[str, Path] = {}
 
     def path_of(name: str) -> Path:
         if name not in made:
             path = tmp_path_factory.mktemp("clip") / name
-            (MAKERS | JUMPY)[name](path)
+            (MAKERS | JUMPY | OTHERS)[name](path)
             made[name] = path
         return made[name]
 

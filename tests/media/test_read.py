@@ -130,6 +130,20 @@ def test_the_field_order_is_what_the_pictures_say(clip: Clip, order: str, suffix
     assert {frame.field_order for frame in frames} == {order}
 
 
+def test_each_picture_of_a_mixed_programme_says_what_it_is(clip: Clip) -> None:
+    frames = list(read.frames(read.probe(clip("mixed.ts"))))
+    assert [frame.field_order for frame in frames] == ["progressive"] * 20 + ["bff"] * 20
+
+
+@pytest.mark.parametrize("place", [-1, 40, 100])
+@pytest.mark.parametrize("before", [0, 3])
+def test_a_start_outside_the_film_finds_what_there_is(clip: Clip, place: int, before: int) -> None:
+    info, frames = opened(clip("h264_b.mp4"))
+    index = read.index(info)
+    span = list(read.frames(info, start=place * 512, before=before, index=index))
+    assert seen(span) == (seen(frames) if place < 0 else seen(frames[40 - before :]))
+
+
 @pytest.mark.parametrize(("name", "sar"), [("sar_pal.mp4", Fraction(16, 15)), ("sar_wide.mkv", Fraction(64, 45))])
 def test_the_shape_of_a_pixel_is_read(clip: Clip, name: str, sar: Fraction) -> None:
     info, frames = opened(clip(name))

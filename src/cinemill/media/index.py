@@ -33,7 +33,8 @@ class Index:
 
     def wanted(self, start: int, before: int) -> int:
         """The pts of the picture `before` places ahead of `start`, or of the first one there is."""
-        return self.pts[max(0, bisect_left(self.pts, start) - before)]
+        place = bisect_left(self.pts, start) - before
+        return self.pts[max(0, min(place, len(self.pts) - 1))]
 
     def entries(self, wanted: int) -> Iterator[int | None]:
         """Keyframes to enter at for the picture `wanted`, nearest first; at last None, the beginning."""

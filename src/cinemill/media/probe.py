@@ -141,7 +141,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
         start_pts=stream.start_time or 0,
         sar=Fraction(sar),
         colour=replace(colour, range="full") if name.startswith("yuvj") else colour,
-        field_order=_order(native),
+        field_order=field_order(native),
         rotation=rotation,
         hdr=hdr,
         timed=first is not None and first.pts is not None and not keeps_dts_only(container, stream),
@@ -149,7 +149,7 @@ def _video_track(container: InputContainer, stream: Any) -> VideoTrack:
     )
 
 
-def _order(native: Any | None) -> FieldOrder:
+def field_order(native: Any | None) -> FieldOrder:
     """What the picture's own flags say; containers and parsers have been seen to claim the opposite."""
     if native is None or not native.interlaced_frame:
         return "progressive"

@@ -1,4 +1,4 @@
-"""Files -> values: `probe`, `index`, `frames`, `audio`. The only code that demuxes and decodes, with its four helpers.
+"""Files -> values: `probe`, `index`, `audio` and, here, `frames`. The door to all that demuxes and decodes.
 
 Frames come upright (display matrix applied), in presentation order, each with the pts the file gave it. Damage is
 counted and reported, and what can be read is kept.
@@ -22,7 +22,7 @@ from cinemill.media.audio import audio
 from cinemill.media.demux import Damage, decoded, keeps_dts_only, opened, packets_of
 from cinemill.media.index import Index, index
 from cinemill.media.native import of_native
-from cinemill.media.probe import picture_of, probe, sound_of, upright
+from cinemill.media.probe import field_order, picture_of, probe, sound_of, upright
 from cinemill.media.types import Frame, MediaInfo, VideoTrack
 
 __all__ = ["Damage", "Index", "audio", "frames", "index", "opened", "picture_of", "probe", "sound_of"]
@@ -143,6 +143,7 @@ def _stamped(
 ) -> Iterator[Frame]:
     """Frames with the file's pts, each lasting until the next; a missing or backward pts is mended and noted."""
     by_dts = keeps_dts_only(container, stream)
+    order = video.field_order
     delay = held = None
     for native in natives:
         if by_dts and delay is None:
@@ -160,17 +161,14 @@ def _stamped(
                 pts = held.pts + 1
                 damage.repaired.append(float(pts * video.time_base))
             held.duration = pts - held.pts
-            yield _frame(held, video)
+            yield of_native(held, video.time_base, video.sar, order if held.interlaced_frame else "progressive")
+        if native.interlaced_frame and order == "progressive":
+            order = field_order(native)  # a programme that began with film
         native.pts = pts
         held = native
     if held is not None:
         held.duration = _until_end(held, container, stream) or held.duration or video.step
-        yield _frame(held, video)
-
-
-def _frame(native: Any, video: VideoTrack) -> Frame:
-    order = video.field_order if native.interlaced_frame else "progressive"
-    return of_native(native, video.time_base, video.sar, order)
+        yield of_native(held, video.time_base, video.sar, order if held.interlaced_frame else "progressive")
 
 
 def _until_end(native: Any, container: InputContainer, stream: Any) -> int | None:
