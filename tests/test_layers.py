@@ -23,7 +23,7 @@ def test_errors_and_version_load_standard_library_only() -> None:
         assert imported <= sys.stdlib_module_names | {"__future__"}, name
 
 
-def test_only_one_file_starts_programs() -> None:
-    """Looking at nvidia-smi aside, FFmpeg is started in one place, and engines will be in theirs."""
+def test_programs_are_started_in_few_places() -> None:
+    """FFmpeg in one, engines in one; beside them only uv, and a look at nvidia-smi."""
     starters = {path.name for path in SOURCE.rglob("*.py") if "import subprocess" in path.read_text("utf-8")}
-    assert starters == {"program.py", "hardware.py"}
+    assert starters == {"program.py", "host.py", "install.py", "hardware.py"}
