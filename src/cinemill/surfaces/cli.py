@@ -5,10 +5,12 @@ Only what the command at hand needs is loaded.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,18 +31,21 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point. Exit codes come from the error's class; 130 when interrupted, 141 when nobody reads on."""
+    """Entry point. Exit codes come from the error's class; 130 when interrupted, 1 when nobody reads on."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
     try:
         _add_operations()
         studio.add_to(app)
-        code = app(standalone_mode=False)
+        code = app(prog_name="cinemill", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled):
         code = Cancelled.exit_code
     except BrokenPipeError:  # the reader of our output has gone; Python would complain when it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
+        code = 1
     except Exception as error:
         code = _failed(error)
     sys.exit(code)
@@ -59,9 +64,13 @@ def _failed(error: Exception) -> int:
 
 
 def _asked_wrongly(error: TyperException) -> CinemillError:
-    """What typer says of a wrong command or option, in one sentence."""
+    """What typer says of a wrong command or option, in our words."""
     near = getattr(error, "possibilities", None)
     said = f"{error.message}; did you mean {' or '.join(sorted(near))}?" if near else error.format_message()
+    said = f"{said[0].lower()}{said[1:]}{'' if said.endswith(('.', '?')) else '.'}"
+    file = next((word for word in sys.argv[1:] if word.startswith("-") and Path(word).is_file()), None)
+    if file:
+        return RequestError(f"{said} If you mean the file {file}, write ./{file}.")
     ctx = getattr(error, "ctx", None)
     return RequestError(f"{said} `{ctx.command_path} --help` tells more." if ctx else said)
 

@@ -41,7 +41,8 @@ def _print(command: Any, ctx: Any) -> None:
 
     console = Console(highlight=False)
     console.print(f"[bold]Usage:[/] {_usage(command, ctx)}\n", soft_wrap=True)
-    console.print(command.help or "", soft_wrap=True)
+    for paragraph in (command.help or "").split("\n\n"):
+        console.print(paragraph + "\n", soft_wrap=paragraph.startswith("Example:"))  # an example is there to be copied
     sections = list(_sections(command, ctx))
     widths = [Text.from_markup(names).cell_len for _, rows in sections for names, _ in rows]
     for title, rows in sections:
@@ -50,8 +51,8 @@ def _print(command: Any, ctx: Any) -> None:
         table.add_column()
         for names, words in rows:
             table.add_row(names, words)
-        console.print(f"\n[bold]{title}[/]")
-        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+        console.print(f"[bold]{title}[/]")
+        console.print(Padding(table, (0, 0, 1, 2), expand=False))
 
 
 def _usage(command: Any, ctx: Any) -> str:

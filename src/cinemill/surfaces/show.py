@@ -56,18 +56,23 @@ class Console:
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.tenth = 0
+        self.looking = self.rich.status("looking at the input")
 
     def __enter__(self) -> Self:
+        if self.rich.is_interactive:
+            self.looking.start()  # planning may take a while
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.looking.stop()
         if self.bar:
             self.bar.stop()
             self.bar = None
 
     def show(self, event: ev.Event) -> None:
+        self.looking.stop()
         handler = getattr(self, f"_{event.kind}", None)
         if handler:
             handler(event)
@@ -95,7 +100,7 @@ class Console:
         self._advance("joining", event.share, "")
 
     def _advance(self, what: str, share: float, told: str) -> None:
-        if not self.rich.is_terminal:
+        if not self.rich.is_interactive:
             self._line(what, share, told)
             return
         if self.bar is None:
@@ -110,7 +115,7 @@ class Console:
             self.bar.start()
             self.task = self.bar.add_task(what, total=1, told="")
         assert self.task is not None
-        self.bar.update(self.task, description=what, completed=share, told=told)
+        self.bar.update(self.task, description=what, completed=share, told=told, refresh=what == "working")
 
     def _line(self, what: str, share: float, told: str) -> None:
         """Where no bar can move: a line for each tenth of the work."""

@@ -55,7 +55,16 @@ def _probe(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: AsJso
         look.at_media(info)
 
 
-def _filters(name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None, as_json: AsJson = False) -> None:
+def _filter_names() -> list[str]:
+    from cinemill.catalogue import filters
+
+    return list(filters)
+
+
+def _filters(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", autocompletion=_filter_names)] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the filters, or the parameters of one."""
     from cinemill.surfaces import look
 
@@ -89,7 +98,15 @@ def _demo(
     demo.show(input, output)
 
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or the output it makes.")]
+def _job_ids() -> list[str]:
+    from cinemill.jobs import store
+
+    return [folder.id for folder in store.listed()]
+
+
+JobId = Annotated[
+    str, typer.Argument(metavar="JOB", help="Id of the job, or the output it makes.", autocompletion=_job_ids)
+]
 
 
 def _jobs_list(as_json: AsJson = False) -> None:
