@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from cinemill.errors import CinemillError
 from cinemill.media import read
 from cinemill.media.read import Damage
 from clips import run
@@ -70,6 +72,31 @@ def test_a_file_that_breaks_off_says_where(
     assert cut_off == pytest.approx(SECONDS * share, abs=0.8)
     assert frames[-1].time == pytest.approx(cut_off, abs=0.13)
     assert Damage(cut_off=cut_off).describe()[0].startswith("the file breaks off at 0:0")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_is_broken_is_read_in_order_or_refused_in_our_words(clip: Clip, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    name = chance.choice(["h264_b.mp4", "tracks.mkv", "open_gop.ts", "b.avi", "fragmented.mp4", "sound.mp4", "odd.mkv"])
+    data = bytearray(clip(name).read_bytes())
+    kind = chance.choice(["flips", "cut", "hole", "head"])
+    if kind == "cut":
+        del data[chance.randrange(1, len(data)) :]
+    elif kind == "hole":
+        start = chance.randrange(len(data))
+        del data[start : start + chance.randrange(1, 2000)]
+    else:
+        for _ in range(20):
+            data[chance.randrange(len(data) if kind == "flips" else 400)] ^= 1 << chance.randrange(8)
+    path = tmp_path / name
+    path.write_bytes(data)
+    with suppress(CinemillError):
+        info = read.probe(path)
+        frames = list(read.frames(info))
+        assert all(a.pts < b.pts for a, b in pairwise(frames))
+        assert read.index(info).pts or frames
+        for track in info.of_kind("audio")[:1]:
+            list(read.audio(info, track))
 
 
 @pytest.mark.parametrize("name", ["h264_b.mp4", "h264_b.mkv", "live.mkv", "fragmented.mp4", "b.avi", "tracks.mkv"])
