@@ -17,7 +17,7 @@ from av.stream import Disposition
 from cinemill.media import jumps, parts
 from cinemill.media.audio import audio_natives
 from cinemill.media.clock import Even, rescale
-from cinemill.media.demux import opened, packets
+from cinemill.media.demux import Damage, opened, packets, packets_of
 from cinemill.media.index import clock_shifts
 from cinemill.media.matroska import Facts
 from cinemill.media.output import VideoSpec
@@ -110,8 +110,10 @@ def _copied(info: MediaInfo, streams: dict[int, Any], shifts: Sequence[Fraction]
         try:
             for packet in jumps.followed(container.demux([container.streams[i] for i in streams]), shifts):
                 if packet.stream.disposition & Disposition.attached_pic:
-                    packet.pts = packet.dts = 0  # a cover has no time
-                if not packet.size or packet.dts is None or packet.pts is None or _is_blank(packet):
+                    packet.pts = 0  # a cover has no time
+                packet.pts = packet.dts if packet.pts is None else packet.pts
+                packet.dts = packet.pts if packet.dts is None else packet.dts
+                if not packet.size or packet.pts is None or _is_blank(packet):
                     continue
                 index = packet.stream_index
                 evens[index](packet)
@@ -180,10 +182,14 @@ def _sound(info: MediaInfo, track: AudioTrack, stream: Any, shifts: Sequence[Fra
 
 
 def _text(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:
+    """Cues in the other format; those that are damaged are left out."""
     with opened(info.path) as container:
         source: Any = container.streams[track.index]
-        for packet in jumps.followed(container.demux(source), shifts):
-            cue = source.codec_context.decode2(packet) if packet.size else None
+        for packet in jumps.followed(packets_of(container, source, Damage()), shifts):
+            try:
+                cue = source.codec_context.decode2(packet) if packet.size else None
+            except averror.FFmpegError:
+                continue
             if cue is None or packet.pts is None:
                 continue
             coded = stream.codec_context.encode_subtitle(cue)
