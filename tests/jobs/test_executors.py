@@ -151,9 +151,9 @@ def test_consumer_that_does_not_ask_pauses_all_lanes(trouble: Ask, folder: Path)
         return [path.stat().st_size for path in sorted(folder.glob(".out.cinemill/part-*"))]
 
     with closing(run(trouble(chunks=2, steps=1_000_000), executor=Processes(2))) as events:
-        next(event for event in events if sum(sizes()))
+        next(event for event in events if len(sizes()) == 2 and all(sizes()))
         lanes = multiprocessing.active_children()
-        lanes[0].join(0.5)
+        lanes[0].join(1.0)
         paused = sizes()
         lanes[1].join(0.5)
         assert sizes() == paused
