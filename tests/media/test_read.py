@@ -70,7 +70,8 @@ def test_a_span_equals_the_slice_of_the_whole_at_every_boundary(clip: Clip, name
     whole = seen(frames)
     pts = [frame.pts for frame in frames]
     chance = random.Random(name)
-    for place in range(len(pts)):
+    hard = name.startswith(("open_gop", "intra", "vfr", "trimmed", "h264_b", "late", "b."))
+    for place in range(0, len(pts), 1 if hard else 3):
         before, after = chance.choice(((0, 0), (1, 0), (3, 2), (50, 50)))
         end = chance.choice((place + 1, place + 4, len(pts)))
         # Any time after the previous picture names the same first picture.

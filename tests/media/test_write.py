@@ -191,10 +191,9 @@ class TestJoining:
     """Parts of any length, whose encoders each began with a lead-in of their own, make one stream."""
 
     @pytest.mark.parametrize("name", ["vfr.mp4", "film.mp4", "late.mp4", "vfr.mkv"])
-    @pytest.mark.parametrize("length", [1, 2, 5, 13])
-    @pytest.mark.parametrize("codec", ["h264", "hevc"])
+    @pytest.mark.parametrize(("codec", "length"), [*(("h264", n) for n in (1, 2, 5, 13)), ("hevc", 1), ("hevc", 7)])
     def test_times_are_exact_and_decoding_order_rises(
-        self, clip: Clip, tmp_path: Path, name: str, length: int, codec: str
+        self, clip: Clip, tmp_path: Path, name: str, codec: str, length: int
     ) -> None:
         before = pictures(clip(name))
         cuts = [frame.pts for frame in before[length::length]]
@@ -316,7 +315,7 @@ class TestLength:
 class TestCopying:
     """The picture bit for bit in another container."""
 
-    @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+    @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
     @pytest.mark.parametrize(
         "name", [*(name for name in UPRIGHT if "avi" not in name and ".264" not in name), "mjpeg.avi"]
     )
