@@ -92,7 +92,7 @@ class Done(Event):
 
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
-    """Always the last event of a job that did not; `error` is CinemillError.as_dict()."""
+    """Always the last event of a job that did not; `error` is CinemillError.as_dict(), or of type Cancelled."""
 
     kind: ClassVar[str] = "failed"
     error: dict[str, Any]

@@ -178,7 +178,9 @@ class _Lane:
             said = self.pipe.recv()
         except (EOFError, OSError):
             self.end()
-            raise EngineCrashed(f"the process that made it ended with {self.process.exitcode}.") from None
+            code = self.process.exitcode or 0
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+            raise EngineCrashed(f"the process that made it {how}.", returncode=code) from None
         if isinstance(said, _Fault):
             raise said.error from _Elsewhere(said.trace)
         return said

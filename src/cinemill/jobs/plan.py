@@ -47,6 +47,8 @@ class Signature(BaseModel):
     params: dict[str, Any]
     chunk_seconds: float
     inputs: tuple[Identity, ...]
+    files: tuple[Identity, ...] = ()
+    """What the parameters name: subtitles, lookup tables."""
 
 
 class Plan(BaseModel):
@@ -57,6 +59,8 @@ class Plan(BaseModel):
     signature: Signature
     inputs: tuple[Path, ...]
     output: Path | None
+    folder: Path
+    """Where it was asked for: relative names in the parameters begin there."""
     overwrite: bool = False
     """Whether the user allowed an output that exists to be replaced; resuming asks nothing again."""
     decided: dict[str, Any]
@@ -100,6 +104,7 @@ def sign(request: Request[Any], chunk_seconds: float) -> Signature:
         params=request.params.model_dump(mode="json"),
         chunk_seconds=chunk_seconds,
         inputs=tuple(identify(path) for path in request.inputs),
+        files=tuple(identify(path) for path in get(request.operation).reads(request.params)),
     )
 
 
@@ -111,6 +116,7 @@ def plan(request: Request[Any], signature: Signature) -> Plan:
         signature=signature,
         inputs=tuple(path.resolve() for path in request.inputs),
         output=request.output.resolve() if request.output else None,
+        folder=Path.cwd(),
         decided=decided.model_dump(mode="json"),
         chunks=tuple(operation.cut(request, decided, signature.chunk_seconds)),
     )
@@ -144,6 +150,7 @@ def _differences(was: Signature, now: Signature) -> list[tuple[str, Any, Any]]:
         *((name, was.params.get(name), now.params.get(name)) for name in {**was.params, **now.params}),
         ("chunk_seconds", was.chunk_seconds, now.chunk_seconds),
         *(("input", one, other) for one, other in zip_longest(was.inputs, now.inputs)),
+        *(("file", one, other) for one, other in zip_longest(was.files, now.files)),
     ]
     return [pair for pair in pairs if pair[1] != pair[2]]
 

@@ -71,6 +71,10 @@ class Operation(ABC, Generic[P, D]):
     def suffix(self, request: Request[P]) -> str:
         """Suffix of the output when the user names none."""
 
+    def reads(self, params: P) -> tuple[Path, ...]:
+        """Files that the parameters name. What is in them decides the result as much as the inputs do."""
+        return named_files(params)
+
     @abstractmethod
     def decide(self, request: Request[P]) -> D:
         """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""
@@ -98,6 +102,11 @@ class Operation(ABC, Generic[P, D]):
     def result(self, request: Request[P], decided: D, parts: Sequence[Path]) -> dict[str, Any]:
         """JSON-safe findings for the last event. Sentences under `notes`, a table under `table`."""
         return {}
+
+
+def named_files(params: Params) -> tuple[Path, ...]:
+    """The values of `params` that are files."""
+    return tuple(value for _, value in params if isinstance(value, Path))
 
 
 O = TypeVar("O", bound=type[Operation[Any, Any]])  # noqa: E741

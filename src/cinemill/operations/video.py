@@ -18,7 +18,7 @@ from cinemill.errors import DecodeFailed
 from cinemill.filters import Chain, Halo, text
 from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
-from cinemill.operations import Chunk, Decided, Operation, Request
+from cinemill.operations import Chunk, Decided, Operation, Request, named_files
 
 if TYPE_CHECKING:
     from cinemill.media.read import Index
@@ -54,6 +54,11 @@ class VideoOperation(Operation[V, VideoDecided]):
     def excerpt(self, params: V, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         """The stretch to be made instead of the whole, in pts of the picture."""
         return None
+
+    def reads(self, params: V) -> tuple[Path, ...]:
+        written = getattr(params, "chain", None)
+        steps = text.chain(written).steps if written else ()
+        return (*named_files(params), *(path for step in steps for path in named_files(step.params)))
 
     def suffix(self, request: Request[V]) -> str:
         from cinemill.media.tracks import CONTAINERS
