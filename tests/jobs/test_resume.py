@@ -121,6 +121,31 @@ def test_changed_input_is_refused(change: Callable[[Path], None], trouble: Ask) 
     assert str(caught.value.facts["was"]) != str(caught.value.facts["now"])
 
 
+@pytest.mark.parametrize("naming", ["burn --file words.srt", "process --chain subtitles=file:words.srt"])
+def test_changed_subtitles_are_refused(naming: str, source: Path, folder: Path, cinemill: Cinemill) -> None:
+    ask = (*naming.split(), source, "-o", "out.mkv", "--chunk-seconds", 1, "--json")
+    (folder / "words.srt").write_text("1\n00:00:00,000 --> 00:00:08,000\nHello\n")
+    running = cinemill.start(*ask)
+    running.until("part")
+    running.kill()
+    (folder / "words.srt").write_text("1\n00:00:00,000 --> 00:00:08,000\nWorld\n")
+    said = cinemill(*ask)
+    assert said.code == 7
+    assert "planned with file 38 bytes" in said.events[-1]["error"]["message"]
+
+
+def test_job_is_resumed_from_any_folder(source: Path, folder: Path, cinemill: Cinemill, home: Path) -> None:
+    """Names in its parameters are relative to where it was asked for."""
+    (folder / "words.srt").write_text("1\n00:00:00,000 --> 00:00:08,000\nHello\n")
+    running = cinemill.start("burn", source, "--file", "words.srt", "-o", "out.mkv", "--chunk-seconds", 1, "--json")
+    running.until("part")
+    running.kill()
+    elsewhere = Cinemill(folder.parent, home)
+    said = elsewhere("jobs", "resume", folder / "out.mkv")
+    assert said.code == 0, said.err
+    assert below(folder) == {"out.mkv", "words.srt"}
+
+
 def test_input_that_moved_is_the_same_input(trouble: Ask, folder: Path) -> None:
     stop_after(2, run(trouble()))
     asked = trouble()

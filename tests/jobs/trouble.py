@@ -27,11 +27,11 @@ class Trouble(Params):
     """How it fails. silence says nothing for a minute."""
     times: int = 99
     """How many attempts fail."""
-    gate: Path | None = None
+    gate: str = ""
     """Every chunk but the first waits in its middle until this file is there."""
-    join_gate: Path | None = None
+    join_gate: str = ""
     """The join waits for this one."""
-    plan_gate: Path | None = None
+    plan_gate: str = ""
     """So does planning, which notes an attempt at chunk -1."""
 
 
@@ -97,8 +97,8 @@ def log(source: Path, chunk: int) -> int:
     return sum(line.split()[0] == str(chunk) for line in path.read_text().splitlines())
 
 
-def wait_for(gate: Path) -> None:
-    while not gate.exists():
+def wait_for(gate: str) -> None:
+    while not Path(gate).exists():
         time.sleep(0.005)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -136,6 +137,8 @@ def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
         typer.echo(f"job {folder.id} is running; if it was paused, it goes on.", err=True)
         return
     plan = _plan(folder)
+    with suppress(OSError):
+        os.chdir(plan.folder)
     events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, overwrite=plan.overwrite)
     perform.watch(events, plan.output, as_json)
 
