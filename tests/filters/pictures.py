@@ -36,6 +36,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     srt.write_text(cue.format("" if flat else "HELLO"))
     grey = {"colour": "#808080"} if flat else {}
     return {
+        "chroma-align": {"x": 1.3, "y": 0.7},
         "chroma-shift": {"cb_x": 3},
         "crop": {"left": 3, "top": 5},
         "fit": {"width": 50, "height": 60, **grey},
@@ -108,13 +109,14 @@ def movie(
 
 
 def spotted(frames: Sequence[Frame]) -> list[Frame]:
-    """A speck of dirt in each, somewhere else every time."""
+    """A speck of dirt and a streak along a line in each, somewhere else every time."""
     dirty: list[Frame] = []
     for number, frame in enumerate(frames):
         dice = np.random.default_rng([number, 9])
         plane = frame.planes[0].copy()
         top, left = dice.integers(0, frame.height - 4), dice.integers(0, frame.width - 4)
-        plane[top : top + 4, left : left + 3] = (1 << frame.layout.bits) - 1
+        row, start = dice.integers(0, frame.height), dice.integers(0, frame.width - 24)
+        plane[top : top + 4, left : left + 3] = plane[row, start : start + 24] = (1 << frame.layout.bits) - 1
         dirty.append(replace(frame, planes=(plane, *frame.planes[1:])))
     return dirty
 

@@ -1,0 +1,81 @@
+"""Frames with those around them, for filters that repair one picture from others: whole, or field by field."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from cinemill.measure.motion import Still
+    from cinemill.media.types import Frame, Plane
+
+T = TypeVar("T")
+Repair = Callable[[Sequence["Still"], int], Sequence["Plane"]]
+"""(pictures in order of time, place of the one that is repaired) -> its planes, new ones or its own."""
+
+
+def windows(items: Iterable[T], before: int, after: int) -> Iterator[tuple[Sequence[T], int]]:
+    """Each item among its neighbours, and its place there; at the ends there are fewer."""
+    held: deque[T] = deque()
+    place = 0
+    for item in items:
+        held.append(item)
+        if len(held) - place > after:
+            yield tuple(held), place
+            place += 1
+            if place > before:
+                held.popleft()
+                place -= 1
+    while place < len(held):
+        yield tuple(held), place
+        place += 1
+
+
+def repaired(frames: Iterable[Frame], reach: int, repair: Repair) -> Iterator[Frame]:
+    """`frames` with `repair` done to each, which sees up to `reach` neighbours on either side.
+
+    In interlaced frames it is done to each field, among the fields of the same lines in the neighbours.
+    """
+    for window, place in windows(map(_Shot, frames), reach, reach):
+        shot = window[place]
+        count = shot.fields
+        made = [repair([other.stills(count)[i] for other in window], place) for i in range(count)]
+        yield replace(shot.frame, planes=_woven(made, shot.frame))
+
+
+class _Shot:
+    """A frame, and the pictures that it is taken apart into, each made once."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._stills: dict[int, tuple[Still, ...]] = {}
+
+    @property
+    def fields(self) -> int:
+        """2 when the fields are of different times, and there is a line of every plane in both."""
+        whole = self.frame.field_order == "progressive" or min(plane.shape[0] for plane in self.frame.planes) < 2
+        return 1 if whole else 2
+
+    def stills(self, count: int) -> tuple[Still, ...]:
+        """The frame as one picture, or as the upper and the lower field."""
+        from cinemill.measure.motion import Still
+
+        if count not in self._stills:
+            bits = self.frame.layout.bits
+            fields = ([plane[i::count] for plane in self.frame.planes] for i in range(count))
+            self._stills[count] = tuple(Still(planes, bits) for planes in fields)
+        return self._stills[count]
+
+
+def _woven(fields: Sequence[Sequence[Plane]], frame: Frame) -> tuple[Plane, ...]:
+    import numpy as np
+
+    if len(fields) == 1:
+        return tuple(fields[0])
+    planes = tuple(np.empty_like(plane) for plane in frame.planes)
+    for number, plane in enumerate(planes):
+        for i, field in enumerate(fields):
+            plane[i :: len(fields)] = field[number]
+    return planes

@@ -1,0 +1,104 @@
+"""What one picture shows and neither of its neighbours does: found, told from motion, and filled from the neighbours.
+
+Shared by the filters that take away dirt and dropouts. Planes are float32 in 8-bit code values; masks are uint8, 1 or
+0, of luma's size.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cinemill.measure.motion import Floats, Match, Still
+    from cinemill.media.types import Plane
+
+Box = tuple[slice, slice]
+Mask = Any
+
+_GRAIN = 4.0
+"""Standard deviations of the noise that a spot stands out by at least."""
+_AGREEMENT = 0.3
+"""What the neighbours may differ by where they show what is behind a spot, as a share of how far it stands out."""
+_ALIKE = 0.6
+"""Root mean square difference of a moving thing from itself in a neighbour, as a share of how far it stands out."""
+_UNSTEADY_BY = 16.0
+"""Code values that count as differing around a spot."""
+
+
+class Around:
+    """Luma of a picture, and of its neighbours moved onto it and made as bright around each place.
+
+    `least`: what counts as standing out, or more where there is noise.
+    """
+
+    def __init__(self, here: Still, beside: tuple[Match, Match], least: float) -> None:
+        import numpy as np
+
+        from cinemill.measure.motion import noise_between
+
+        self.here = here.values[0]
+        self._neighbours = tuple(match.still.values[0] for match in beside)
+        self.moved = tuple(_levelled(match.values(0), self.here) for match in beside)
+        self.low, self.high = np.minimum(*self.moved), np.maximum(*self.moved)
+        self.brighter, self.darker = self.here - self.high, self.low - self.here
+        self.above = np.maximum(self.brighter, self.darker)
+        """How far the picture stands out from both; 0 where these do not agree."""
+        self.above[self.high - self.low > np.maximum(_AGREEMENT * self.above, 4)] = 0
+        self.noise = min(noise_between(self.here, values) for values in self.moved)
+        self.least = max(least, _GRAIN * self.noise)
+
+    def kept(self, spots: Mask, unsteady: float, largest: float = inf) -> Mask | None:
+        """`spots` but for things that move, and those of more than `largest` pixels; None when none is left.
+
+        A thing that moves is found near by in both neighbours, or the motion fails all around it: a share of more
+        than `unsteady` of its surroundings differs from a neighbour.
+        """
+        import cv2
+        import numpy as np
+
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
+        differs = np.maximum(self.high - self.here, self.here - self.low) > max(self.least, _UNSTEADY_BY)
+        differs[cv2.dilate(spots, np.ones((5, 5), np.uint8)) > 0] = False
+        kept = np.zeros_like(spots)
+        for label in range(1, count):
+            left, top, width, height, area = (int(v) for v in boxes[label])
+            box = (slice(top, top + height), slice(left, left + width))
+            inside = labels[box] == label
+            surroundings = self._widened(box, self.here.shape[0] // 40 + 4)
+            fits = area <= largest and differs[surroundings].mean() <= unsteady
+            if fits and not self._moves(box, inside, area):
+                kept[box][inside] = 1
+        return kept if kept.any() else None
+
+    def _moves(self, box: Box, inside: Any, area: int) -> bool:
+        """Whether both neighbours have, within a twelfth of the height, something like what is in `box`."""
+        import cv2
+
+        above = self.above[box][inside]
+        above = above[above > self.least / 2]
+        most = area * (_ALIKE * float(above.mean())) ** 2 if above.size else 0.0
+        thing = self._widened(box, 2)
+        search = self._widened(thing, max(8, self.here.shape[0] // 12))
+        found = (cv2.matchTemplate(v[search], self.here[thing], cv2.TM_SQDIFF).min() for v in self._neighbours)
+        return all(float(least) < most for least in found)
+
+    def _widened(self, box: Box, by: int) -> Box:
+        rows, columns = (slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, self.here.shape))
+        return rows, columns
+
+
+def _levelled(values: Floats, like: Floats) -> Floats:
+    """`values` as bright as `like` around each place: old film flickers."""
+    import cv2
+    import numpy as np
+
+    side = max(15, like.shape[0] // 9) | 1
+    return values + cv2.blur(np.clip(like - values, -24, 24), (side, side))
+
+
+def sized(mask: Mask, plane: Plane) -> Any:
+    """A mask as booleans of `plane`'s size, true wherever a sample is covered in part."""
+    import cv2
+
+    return cv2.resize(mask, plane.shape[::-1], interpolation=cv2.INTER_AREA) > 0
