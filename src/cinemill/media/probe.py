@@ -156,30 +156,38 @@ def field_order(native: Any | None) -> FieldOrder:
     return "tff" if lavfi.passes(native, "eq(interlace_type,1)") else "bff"
 
 
+def _side_data(native: Any, kind: SideType) -> bytes | None:
+    try:
+        found = native.side_data.get(kind)
+    except ValueError:  # PyAV gives up on all of it when it does not know one kind, such as the EXIF of a photograph
+        return None
+    return bytes(found) if found else None
+
+
 def _hdr(native: Any) -> Hdr | None:
-    display = native.side_data.get(SideType.MASTERING_DISPLAY_METADATA)
-    light = native.side_data.get(SideType.CONTENT_LIGHT_LEVEL)
+    display = _side_data(native, SideType.MASTERING_DISPLAY_METADATA)
+    light = _side_data(native, SideType.CONTENT_LIGHT_LEVEL)
     if not display and not light:
         return None
     hdr = Hdr()
     if display:
         # AVMasteringDisplayMetadata: primaries[3][2], white[2], min, max as rationals, then two flags.
-        numbers = struct.unpack("=20i", bytes(display)[:80])
+        numbers = struct.unpack("=20i", display[:80])
         values = [Fraction(n, d) if d else Fraction(0) for n, d in zip(numbers[::2], numbers[1::2])]
         points = tuple((values[i], values[i + 1]) for i in range(0, 8, 2))
         hdr = replace(hdr, display=points, min_luminance=values[8], max_luminance=values[9])
     if light:
-        cll, fall = struct.unpack("=2I", bytes(light)[:8])
+        cll, fall = struct.unpack("=2I", light[:8])
         hdr = replace(hdr, max_cll=cll, max_fall=fall)
     return hdr
 
 
 def upright(native: Any) -> str:
     """The libavfilter graph that applies the display matrix (ISO 14496-12, 16.16 fixed point); "" for none."""
-    matrix = native.side_data.get(SideType.DISPLAYMATRIX)
+    matrix = _side_data(native, SideType.DISPLAYMATRIX)
     if not matrix:
         return ""
-    m = struct.unpack("=9i", bytes(matrix)[:36])
+    m = struct.unpack("=9i", matrix[:36])
     angle = round(math.degrees(math.atan2(m[1], m[0]))) % 360
     flips = ["hflip"] * (m[0] < 0 and angle != 0) + ["vflip"] * (m[4] < 0)
     turns = {
