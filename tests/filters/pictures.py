@@ -43,7 +43,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "format": {"pix_fmt": "yuv444p16le"},
         "fps": {"rate": 50},
         "grain": {"strength": 0 if flat else 0.3},
-        "interpolate.flow": {"rate": 40},
+        "interpolate.flow": {"rate": 50},
         "lavfi": {"graph": "unsharp=5:5:1", "halo": 0},
         "levels": {"black": 5, "gamma": 1.2},
         "lut": {"file": cube},
