@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,3 +145,11 @@ def framemd5(path: Path) -> str:
 def below(folder: Path) -> set[str]:
     """Everything in a folder, hidden or not."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def wait_until(happens: Callable[[], bool]) -> None:
+    """Look again and again, until it is so or too late."""
+    deadline = time.monotonic() + PATIENCE
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -21,7 +21,7 @@ from command import below
 
 Ask = Callable[..., Request[Any]]
 pytestmark = pytest.mark.usefixtures("tidy")
-EXECUTORS = pytest.mark.parametrize("executor", [Serial(), Processes(1), Processes(2)], ids=["serial", "one", "two"])
+EXECUTORS = pytest.mark.parametrize("executor", [Serial(), Processes(2)], ids=["serial", "processes"])
 
 
 def gather(request: Request[Any], executor: Executor) -> tuple[list[Event], CinemillError | None]:

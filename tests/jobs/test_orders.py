@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from pieces import attempts, whole
 
-from command import PATIENCE, Cinemill, Running, below
+from command import Cinemill, Running, below
 
 WHERE = pytest.mark.parametrize("where", ["serial", "processes"])
 JOB = Path(".out.cinemill")
@@ -35,12 +34,6 @@ def jobs(cinemill: Cinemill) -> list[dict[str, Any]]:
     said = cinemill("jobs", "list", "--json")
     assert said.code == 0, said.err
     return json.loads(said.out)
-
-
-def wait_until(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happens():
-        assert time.monotonic() < deadline
 
 
 def test_second_process_on_the_same_output_is_refused_and_harms_nothing(
@@ -77,19 +70,11 @@ def test_list_and_show_tell_of_a_running_job(begin: Callable[..., Running], fold
     assert (state["done"], state["total"], state["unit"]) == (3, 12, "steps")
     assert state["output"] == str(folder / "out")
     assert state["operation"] == "trouble"
-    for name in (state["id"], state["id"][:4], "out", folder / "out"):
+    for name in (state["id"][:4], "out"):
         assert json.loads(cinemill("jobs", "show", name, "--json").out) == state
-    assert state["id"] in cinemill("jobs", "list").out
     assert "trouble ahead." in cinemill("jobs", "show", "out").out
     running.kill()
     assert jobs(cinemill)[0]["state"] == "stopped"
-
-
-def test_unknown_job_is_said_so(folder: Path, cinemill: Cinemill) -> None:
-    for word in ("show", "resume", "pause", "cancel"):
-        said = cinemill("jobs", word, "12345678")
-        assert said.code == 2
-        assert "no job is called '12345678'" in said.err
 
 
 @WHERE
@@ -151,17 +136,14 @@ def test_stopped_job_is_resumed_by_name(begin: Callable[..., Running], folder: P
     assert (folder / "out").read_text() == whole()
 
 
+@pytest.mark.parametrize("word", ["pause", "cancel"])
 def test_order_left_by_an_earlier_run_is_forgotten(
-    begin: Callable[..., Running], folder: Path, cinemill: Cinemill
+    word: str, begin: Callable[..., Running], folder: Path, cinemill: Cinemill
 ) -> None:
     begin().kill()
-    for word in ("pause", "cancel"):
-        (folder / JOB / "control").write_text(word)
-        (folder / "gate").touch()
-        said = cinemill("trouble", "in", "-o", "out", "--gate", folder / "gate", "--overwrite")
-        assert said.code == 0
-        (folder / "gate").unlink()
-        begin("--overwrite").kill()
+    (folder / JOB / "control").write_text(word)
+    (folder / "gate").touch()
+    assert cinemill("trouble", "in", "-o", "out", "--gate", folder / "gate").code == 0
 
 
 def test_stopped_job_cannot_be_paused_and_can_be_cancelled(

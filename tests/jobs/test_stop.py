@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from pieces import whole
 
-from command import PATIENCE, Cinemill, below, framemd5
+from command import Cinemill, below, framemd5, wait_until
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
-ADDRESS = pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
 WHERE = pytest.mark.parametrize("where", ["serial", "processes"])
 
 
@@ -25,19 +23,17 @@ def gates(folder: Path) -> tuple[Path, Path]:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process ends; it may take a moment to be buried."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
     return False
 
 
-@SIGNALS
-@ADDRESS
 @WHERE
+@pytest.mark.parametrize(
+    ("number", "group"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)], ids=str
+)
 def test_interrupt_among_parts_keeps_them_and_says_how_to_go_on(
     number: int, group: bool, where: str, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
 ) -> None:
@@ -97,8 +93,7 @@ def test_interrupt_of_planning_leaves_nothing(
     number: int, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
 ) -> None:
     running = cinemill.start("trouble", "in", "-o", "out", "--plan-gate", gates[0], "--json")
-    while not (folder / "in.attempts").exists():
-        assert running.process.poll() is None
+    wait_until((folder / "in.attempts").exists)
     running.signal(number)
     said = running.end()
     assert said.code == 130
@@ -108,9 +103,7 @@ def test_interrupt_of_planning_leaves_nothing(
 
 def test_people_are_told_on_the_error_stream(gates: tuple[Path, Path], folder: Path, cinemill: Cinemill) -> None:
     running = cinemill.start("trouble", "in", "-o", "out", "--gate", gates[0])
-    assert running.process.stdout
-    while not list(folder.glob(".out.cinemill/part-?????")):
-        assert running.process.poll() is None
+    wait_until((folder / ".out.cinemill" / "part-00000").exists)
     running.signal(signal.SIGINT)
     said = running.end()
     assert said.code == 130
@@ -138,7 +131,7 @@ def test_no_lane_outlives_its_parent(gates: tuple[Path, Path], folder: Path, cin
     assert running.process.pid not in lanes
     running.signal(signal.SIGKILL)
     running.end()  # the pipe of standard output ends with the last process that holds it
-    assert all(map(is_gone, lanes))
+    wait_until(lambda: all(map(is_gone, lanes)))
     gates[0].touch()
     assert cinemill("trouble", "in", "-o", "out", "--gate", gates[0]).code == 0
     assert (folder / "out").read_text() == whole()

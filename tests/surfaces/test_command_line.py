@@ -41,7 +41,7 @@ def test_help_is_quick_and_loads_nothing_heavy(cinemill: Cinemill) -> None:
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+@pytest.mark.parametrize("arguments", [["--help"], []])
 def test_help_lists_every_operation_with_a_sentence(arguments: list[str], cinemill: Cinemill) -> None:
     said = cinemill(*arguments, COLUMNS="200")
     assert said.code == 0
@@ -89,7 +89,6 @@ def test_completion_knows_commands_options_and_choices(cinemill: Cinemill) -> No
     assert "--denoise" in complete(cinemill, "cinemill restore --de")
     assert "--chain" not in complete(cinemill, "cinemill restore --de")
     assert complete(cinemill, "cinemill process --codec h") == ["h264", "hevc"]
-    assert complete(cinemill, "cinemill process --on ") == ["auto", "serial", "processes"]
     fitting = [name for name, preset in presets().items() if preset.operation == "restore"]
     assert complete(cinemill, "cinemill restore --preset ") == fitting
     assert "pause" in complete(cinemill, "cinemill jobs ")
