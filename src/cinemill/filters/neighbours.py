@@ -24,13 +24,18 @@ def windows(items: Iterable[T], before: int, after: int) -> Iterator[tuple[Seque
         held.append(item)
         if len(held) - place > after:
             yield tuple(held), place
-            place += 1
-            if place > before:
-                held.popleft()
-                place -= 1
+            place = _onward(held, place, before)
     while place < len(held):
         yield tuple(held), place
-        place += 1
+        place = _onward(held, place, before)
+
+
+def _onward(held: deque[T], place: int, before: int) -> int:
+    """The place of the next item, once what is too far behind it has been dropped."""
+    if place == before:
+        held.popleft()
+        return place
+    return place + 1
 
 
 def repaired(frames: Iterable[Frame], reach: int, repair: Repair) -> Iterator[Frame]:
