@@ -22,7 +22,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cinemill.errors import Cancelled, JobError, JobRunning, OpenFailed, UnknownName
+from cinemill.errors import Cancelled, JobError, JobRunning, OpenFailed, OutputRefused, UnknownName
 from cinemill.jobs.plan import Identity, Plan, Signature, identify
 from cinemill.settings import settings
 
@@ -159,9 +159,19 @@ class JobFolder:
                     lock.acquire(timeout=_PATIENCE)
                     return lock
                 except FileNotFoundError:
-                    continue  # the last holder has just removed the folder
+                    if not self.path.parent.is_dir() or not self._can_be_made():
+                        raise OutputRefused(f"{self.path.parent} may not be written to.") from None
+                    # else the last holder has just removed the folder
                 except Timeout:
                     raise self._busy() from None
+
+    def _can_be_made(self) -> bool:
+        """Some places, /proc for one, say of anything new that it is not there."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return True
 
     def _busy(self) -> JobRunning:
         return JobRunning(f"another process is already making this output (job {self.id}).")
