@@ -231,3 +231,11 @@ def test_preview_tells_what_is_done_and_writes_nothing(trouble: Ask, folder: Pat
     before = below(folder)
     assert preview(asked).done == 6
     assert below(folder) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc here")
+def test_place_where_nothing_can_be_made_is_refused_at_once(source: Path, cinemill: Cinemill) -> None:
+    """/proc says of anything new that it is not there, even to root."""
+    said = cinemill("process", source, "-o", "/proc/x.mp4")
+    assert said.code == 2
+    assert "may not be written to" in said.err
