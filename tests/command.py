@@ -90,8 +90,13 @@ class Running:
             start_new_session=True,
         )
         self.lines: list[str] = []
-        self._watchdog = threading.Timer(PATIENCE, self.signal, (signal.SIGKILL, True))
+        self._overdue = False
+        self._watchdog = threading.Timer(PATIENCE, self._give_up)
         self._watchdog.start()
+
+    def _give_up(self) -> None:
+        self._overdue = True
+        self.signal(signal.SIGKILL, group=True)
 
     def events(self) -> Iterator[Event]:
         """Events as they come."""
@@ -126,6 +131,7 @@ class Running:
         self.lines += self.process.stdout
         self.process.wait()
         self._watchdog.cancel()
+        assert not self._overdue, f"took too long: {self.lines}"
         self._complaints.seek(0)
         with self.process.stdout, self._complaints:
             return Said(self.process.returncode, "".join(self.lines), self._complaints.read().decode())

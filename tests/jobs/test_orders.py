@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import pytest
 from pieces import attempts, whole
 
+from cinemill.jobs.run import run
+from cinemill.jobs.store import JobFolder
+from cinemill.operations import Request
 from command import Cinemill, Running, below
 
 WHERE = pytest.mark.parametrize("where", ["serial", "processes"])
@@ -50,17 +54,26 @@ def test_second_process_on_the_same_output_is_refused_and_harms_nothing(
     assert sorted(attempts(folder / "in")) == [0, 1, 2, 3]
 
 
-def test_looking_on_never_gets_in_the_way(folder: Path, cinemill: Cinemill, begin: Callable[..., Running]) -> None:
-    """`jobs list` tries the lock; a job that starts at that moment must not take it for a rival."""
-    from filelock import FileLock
+def test_looking_on_never_gets_in_the_way(trouble: Callable[..., Request[Any]], folder: Path) -> None:
+    """A look tries the lock; a job that begins or ends at that moment must neither take it for a rival nor leave it."""
+    job, over = JobFolder(folder / JOB), threading.Event()
 
-    running = begin()
-    running.kill()
-    (folder / "gate").touch()
-    with FileLock(folder / JOB / "lock"):
-        late = cinemill.start("trouble", "in", "-o", "out", "--gate", folder / "gate", "--json")
-        assert late.lives(0.1)
-    assert late.end().code in (0, 7)
+    def look() -> None:
+        while not over.is_set():
+            job.is_running()
+
+    lookers = [threading.Thread(target=look) for _ in range(2)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for _ in range(20):
+            list(run(trouble(chunks=1), overwrite=True))
+    finally:
+        over.set()
+        for looker in lookers:
+            looker.join()
+    assert not job.is_running()
+    assert below(folder) == {"in", "in.attempts", "out"}
 
 
 def test_list_and_show_tell_of_a_running_job(begin: Callable[..., Running], folder: Path, cinemill: Cinemill) -> None:

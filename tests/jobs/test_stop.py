@@ -110,6 +110,22 @@ def test_people_are_told_on_the_error_stream(gates: tuple[Path, Path], folder: P
     assert said.err.startswith("stopped; what is finished is kept. Run the same command or `cinemill jobs resume ")
 
 
+@WHERE
+def test_impatience_does_no_harm(where: str, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill) -> None:
+    """Ctrl-C pressed several times, or handed on by a wrapper as well."""
+    running = cinemill.start("trouble", "in", "-o", "out", "--gate", gates[0], "--on", where, "--json")
+    running.until("part")
+    for _ in range(3):
+        running.signal(signal.SIGINT, group=True)
+    said = running.end()
+    assert said.code in (130, -signal.SIGINT)
+    assert [event["event"] for event in said.events].count("failed") == 1
+    assert said.err == ""
+    gates[0].touch()
+    assert cinemill("trouble", "in", "-o", "out", "--gate", gates[0]).code == 0
+    assert (folder / "out").read_text() == whole()
+
+
 def test_real_job_goes_on_after_ctrl_c(source: Path, folder: Path, cinemill: Cinemill) -> None:
     ask = ("process", source, "--chunk-seconds", 1, "--threads", 1, "--chain", "subtitles=file:words.srt", "--json")
     (folder / "words.srt").write_text("1\n00:00:00,000 --> 00:00:08,000\nHello\n")

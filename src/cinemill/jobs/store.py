@@ -27,8 +27,10 @@ from cinemill.jobs.plan import Identity, Plan, Signature, identify
 from cinemill.settings import settings
 
 Order = Literal["pause", "cancel"]
+_GLANCE = 0.1
+"""Seconds after which a lock that is held is taken for that of a running job."""
 _PATIENCE = 0.5
-"""Seconds to wait for a lock: more than `is_running` holds one, less than people notice."""
+"""Seconds to wait for a lock before giving up: more than those who only look hold it, less than people notice."""
 _LONGEST_NAME = 240
 """Bytes of an output's name that leave room for what is put around it."""
 
@@ -201,10 +203,13 @@ class JobFolder:
             raise self._busy()
 
     def is_running(self) -> bool:
-        if not (self.path / "lock").exists():
+        """Whether another process works on it. Tries the lock for a moment, so that two looks do not see each other."""
+        if not self.path.is_dir():
             return False
         try:
-            with FileLock(self.path / "lock").acquire(timeout=0):
+            with FileLock(self.path / "lock").acquire(timeout=_GLANCE):
+                if {path.name for path in self.path.iterdir()} == {"lock"}:
+                    self._clear()  # the look itself made it, just when the job ended
                 return False
         except Timeout:
             return True

@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +33,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point. Exit codes come from the error's class; 130 when interrupted, 1 when nobody reads on."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop = _Stop()
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
@@ -51,8 +54,24 @@ def main() -> None:
     sys.exit(code)
 
 
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
+class _Stop:
+    """What Ctrl-C and SIGTERM do: the first ends the work in order, a later one at once, for nothing can be spoilt.
+
+    One that comes right after the first is the same one, sent to the whole group and handed on by a wrapper.
+    """
+
+    _SAME = 1.0
+    """Seconds."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if self.first is None:
+            self.first = time.monotonic()
+            raise KeyboardInterrupt
+        if time.monotonic() - self.first > self._SAME:
+            os._exit(Cancelled.exit_code)
 
 
 def _failed(error: Exception) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,7 +46,8 @@ class Lines:
         pass
 
     def _say(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value), flush=True)
+        sys.stdout.write(json.dumps(value) + "\n")  # in one piece, whatever interrupts
+        sys.stdout.flush()
 
 
 class Console:
