@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -121,6 +121,34 @@ def spotted(frames: Sequence[Frame]) -> list[Frame]:
         plane[top : top + 4, left : left + 3] = plane[row, start : start + 24] = (1 << frame.layout.bits) - 1
         dirty.append(replace(frame, planes=(plane, *frame.planes[1:])))
     return dirty
+
+
+def ringing(frames: Sequence[Frame]) -> list[Frame]:
+    """A step up in the middle of each, with a darker line before it and a brighter one behind."""
+    profile = np.repeat([0.3, 0.22, 0.5, 0.78, 0.7], [12, 2, 1, 2, 12])
+    made: list[Frame] = []
+    for frame in frames:
+        plane = frame.planes[0].copy()
+        start = (frame.width - len(profile)) // 2
+        values = np.rint(profile * ((1 << frame.layout.bits) - 1))
+        plane[:, start : start + len(profile)] = values.reshape(-1, *[1] * (plane.ndim - 2))
+        made.append(replace(frame, planes=(plane, *frame.planes[1:])))
+    return made
+
+
+def blocky(frames: Sequence[Frame]) -> list[Frame]:
+    """Squares of 8 x 8 that are of one brightness each, all over."""
+    made: list[Frame] = []
+    for frame in frames:
+        plane = frame.planes[0]
+        squares = plane[4::8, 4::8].repeat(8, axis=0).repeat(8, axis=1)
+        padded = np.pad(squares, [(0, max(0, n - m)) for n, m in zip(plane.shape, squares.shape)], mode="edge")
+        made.append(replace(frame, planes=(padded[: frame.height, : frame.width].copy(), *frame.planes[1:])))
+    return made
+
+
+SPOILED: dict[str, Callable[[Sequence[Frame]], list[Frame]]] = {"dehalo": ringing, "deblock": blocky}
+"""What a filter repairs, if it is not what `spotted` makes."""
 
 
 def timed(frames: Sequence[Frame], pts: Sequence[int], time_base: Fraction, last: int) -> list[Frame]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures import (
+    SPOILED,
     TAGGED,
     chain,
     end,
@@ -64,9 +65,10 @@ def made(folder: Path) -> Callable[..., Chain]:
 
 def input_for(name: str, count: int, **facts: Any) -> list[Frame]:
     """Interlaced frames for what deinterlaces, whole ones for the others, with something to repair in each."""
+    spoiled = SPOILED.get(name, spotted)
     if filters.get(name).field_order == "progressive":
-        return woven(spotted(movie(2 * count, **facts)), "tff")
-    return spotted(movie(count, **facts))
+        return woven(spoiled(movie(2 * count, **facts)), "tff")
+    return spoiled(movie(count, **facts))
 
 
 def same(one: Sequence[Frame], other: Sequence[Frame]) -> bool:
