@@ -56,6 +56,8 @@ class Measures:
     """How far it lies below, in rows of the frame."""
     defects: defects.Defects | None
     """Dropouts and dirt per frame."""
+    scratches: float
+    """Upright scratches per frame."""
     flicker: float | None
     """Standard deviation of brightness, as a share of it."""
     brightness: float
@@ -136,7 +138,7 @@ def analysing(
     """`analyse` step by step: gives back how much is done, from 0 to 1, and returns the findings."""
     video = read.picture_of(info)
     index = index or read.index(info)
-    scanned = scan == "all" or (scan == "auto" and len(index.pts) * video.width * video.height <= _QUICK)
+    scanned = _scans(info, index, scan)
     starts: list[int] = []
     for count, begun in _scan(info) if scanned else ():
         starts += begun
@@ -148,6 +150,17 @@ def analysing(
         looks += [seen] if seen else []
         yield (number / len(chosen) + 1) / 2 if scanned else number / len(chosen)
     return _concluded(video, looks, starts, scanned)
+
+
+def work(info: MediaInfo, index: Index, windows: int, window_frames: int, scan: Scan) -> int:
+    """How many frames such an analysis decodes, about."""
+    every = len(index.pts) if _scans(info, index, scan) else 0
+    return every + min(len(index.pts), windows * window_frames)
+
+
+def _scans(info: MediaInfo, index: Index, scan: Scan) -> bool:
+    video = read.picture_of(info)
+    return scan == "all" or (scan == "auto" and len(index.pts) * video.width * video.height <= _QUICK)
 
 
 def _scan(info: MediaInfo) -> Iterator[tuple[int, list[int]]]:
@@ -220,6 +233,7 @@ def _measures(video: VideoTrack, looks: Sequence[Look]) -> Measures:
         ),
         chroma_drop=chroma.shift([part for one in found for part in one.down], chroma.DOWN),
         defects=defects.mean([count for one in found for count in one.defects]),
+        scratches=_mean([count for one in found for count in one.scratches]),
         flicker=_median([one.flicker for one in looks]),
         brightness=_median([one.brightness for one in looks]) or 0.0,
         blocking=max(0.0, _median([value for one in found for value in one.blocking]) or 0.0),
@@ -246,6 +260,10 @@ def _picture_rate(video: VideoTrack, looks: Sequence[Look]) -> float | None:
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.median(known)) if known else None
+
+
+def _mean(values: Sequence[int]) -> float:
+    return float(np.mean(values)) if values else 0.0
 
 
 def _moment(video: VideoTrack, one: Look) -> Moment:

@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cinemill.measure import bars, cadence, chroma, defects, edges, fields, flicker, headswitch, levels, noise
+from cinemill.measure import (
+    bars,
+    cadence,
+    chroma,
+    defects,
+    edges,
+    fields,
+    flicker,
+    headswitch,
+    levels,
+    noise,
+    scratches,
+)
 from cinemill.measure.idet import combing
 from cinemill.measure.scenes import Glance, glance, starts
 from cinemill.media.types import Frame
@@ -40,6 +52,7 @@ class Evidence:
     down: list[Floats] = field(default_factory=list[Floats])
     steps: list[Floats] = field(default_factory=list[Floats])
     defects: list[defects.Defects] = field(default_factory=list[defects.Defects])
+    scratches: list[int] = field(default_factory=list[int])
     unevenness: list[float] = field(default_factory=list[float])
     blocking: list[float] = field(default_factory=list[float])
     histograms: list[levels.Histogram] = field(default_factory=list[levels.Histogram])
@@ -167,6 +180,7 @@ class _Close:
             found.defects.append(counted)
         if (uneven := cadence.unevenness(narrow[0], narrow[1])) is not None:
             found.unevenness.append(uneven)
+        found.scratches.append(scratches.scratches(luma[1]))
         found.blocking.append(levels.blocking(narrow[1]))
         found.histograms.append(levels.histogram(now))
         if len(found.blocking) % 2:

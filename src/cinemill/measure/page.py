@@ -151,6 +151,60 @@ class Sentences:
 
 
 @dataclass(frozen=True)
+class Points:
+    """What was found, what to do about it, and how that is written; the latter two may be empty."""
+
+    title: str
+    items: Sequence[tuple[str, str, str]]
+
+    def html(self) -> str:
+        items = "\n".join(_point(*item) for item in self.items)
+        return f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<ul class="lines">\n{items}\n</ul>\n</section>'
+
+
+def _point(found: str, do: str, how: str) -> str:
+    told = f'<p class="do">{escape(do)}</p>' if do else ""
+    written = f"<code>{escape(how)}</code>" if how else ""
+    return f"<li>{escape(found)}{told}{written}</li>"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something to copy into a terminal, and what it does."""
+
+    title: str
+    lead: str
+    text: str
+
+    def html(self) -> str:
+        body = f"<p>{escape(self.lead)}</p>\n<pre><code>{escape(self.text)}</code></pre>"
+        return f'<section class="card">\n<h2>{escape(self.title)}</h2>\n{body}\n</section>'
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures with captions, as many beside one another as there is room; `width` is about a picture's, in px."""
+
+    title: str
+    pictures: Sequence[tuple[Picture, str]]
+    width: int = 300
+
+    def html(self) -> str:
+        figures = "\n".join(_captioned(shot, caption) for shot, caption in self.pictures)
+        head = f"<h2>{escape(self.title)}</h2>" if self.title else ""
+        return (
+            f'<section class="card">\n{head}\n'
+            f'<div class="gallery" style="--wide: {self.width}px">\n{figures}\n</div>\n</section>'
+        )
+
+
+def _captioned(shot: Picture, caption: str) -> str:
+    high, wide = shot.shape[:2]
+    image = f'<img src="{_image(shot)}" width="{wide}" height="{high}" loading="lazy" alt="{escape(caption)}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of values under a head; the first column names the row."""
 
@@ -175,11 +229,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Values over time, up to three series on one scale."""
+    """Values over time, up to three series on one scale, which reaches down to `least` if that is given."""
 
     title: str
     unit: str
     series: Sequence[Series]
+    least: float | None = None
 
     def html(self) -> str:
         lines = [[point for point in one.points if isfinite(point[1])] for one in self.series]
@@ -191,7 +246,7 @@ class Plot:
         )
         return (
             f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<ul class="legend">\n{legend}\n</ul>\n'
-            f'<div class="scroll">{_drawn(lines, self.unit, escape(self.title))}</div>\n</section>'
+            f'<div class="scroll">{_drawn(lines, self.unit, escape(self.title), self.least)}</div>\n</section>'
         )
 
 
@@ -200,9 +255,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 12, 34
 _MOST_POINTS = 1200
 
 
-def _drawn(lines: list[list[tuple[float, float]]], unit: str, title: str) -> str:
+def _drawn(lines: list[list[tuple[float, float]]], unit: str, title: str, least: float | None) -> str:
     times = [time for line in lines for time, _ in line]
-    values = [value for line in lines for _, value in line]
+    values = [value for line in lines for _, value in line] + ([] if least is None else [least])
     levels, moments = ticks(min(values), max(values), 5), ticks(min(times), max(times), 8)
     low, high = min(levels[0], min(values)), max(levels[-1], max(values))
     start, stop = min(times), max(times)
