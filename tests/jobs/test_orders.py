@@ -109,8 +109,7 @@ def test_paused_job_rests_until_it_is_resumed(
     assert below(folder) == {"in", "in.attempts", "gate", "out"}
 
 
-@WHERE
-@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(("where", "paused"), [("serial", True), ("processes", False)])
 def test_cancelled_job_leaves_nothing(
     where: str, paused: bool, begin: Callable[..., Running], folder: Path, cinemill: Cinemill
 ) -> None:

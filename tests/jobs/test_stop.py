@@ -11,7 +11,6 @@ from pieces import whole
 
 from command import Cinemill, below, framemd5, wait_until
 
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
 WHERE = pytest.mark.parametrize("where", ["serial", "processes"])
 
 
@@ -30,9 +29,9 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-@WHERE
 @pytest.mark.parametrize(
-    ("number", "group"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)], ids=str
+    ("where", "number", "group"),
+    [("serial", signal.SIGINT, False), ("processes", signal.SIGINT, True), ("processes", signal.SIGTERM, False)],
 )
 def test_interrupt_among_parts_keeps_them_and_says_how_to_go_on(
     number: int, group: bool, where: str, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
@@ -57,14 +56,11 @@ def test_interrupt_among_parts_keeps_them_and_says_how_to_go_on(
     assert (folder / "out").read_text() == whole()
 
 
-@SIGNALS
-def test_interrupt_of_the_join_keeps_all_parts(
-    number: int, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
-) -> None:
+def test_interrupt_of_the_join_keeps_all_parts(gates: tuple[Path, Path], folder: Path, cinemill: Cinemill) -> None:
     ask = ("trouble", "in", "-o", "out", "--join-gate", gates[1], "--json")
     running = cinemill.start(*ask)
     running.until("joining")
-    running.signal(number)
+    running.signal(signal.SIGINT)
     said = running.end()
     assert said.code == 130
     assert not (folder / "out").exists()
@@ -75,26 +71,22 @@ def test_interrupt_of_the_join_keeps_all_parts(
     assert (folder / "out").read_text() == whole()
 
 
-@SIGNALS
 def test_interrupt_before_anything_is_finished_leaves_nothing(
-    number: int, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
+    gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
 ) -> None:
     running = cinemill.start("trouble", "in", "-o", "out", "--at", 0, "--fault", "silence", "--json")
     running.until("planned")
-    running.signal(number)
+    running.signal(signal.SIGTERM)
     said = running.end()
     assert said.code == 130
     assert "nothing is left behind" in said.events[-1]["error"]["message"]
     assert below(folder) <= {"in", "in.attempts"}
 
 
-@SIGNALS
-def test_interrupt_of_planning_leaves_nothing(
-    number: int, gates: tuple[Path, Path], folder: Path, cinemill: Cinemill
-) -> None:
+def test_interrupt_of_planning_leaves_nothing(gates: tuple[Path, Path], folder: Path, cinemill: Cinemill) -> None:
     running = cinemill.start("trouble", "in", "-o", "out", "--plan-gate", gates[0], "--json")
     wait_until((folder / "in.attempts").exists)
-    running.signal(number)
+    running.signal(signal.SIGINT)
     said = running.end()
     assert said.code == 130
     assert [event["event"] for event in said.events] == ["failed"]
