@@ -3,8 +3,8 @@
 Sharpening in cameras, recorders and DVD masters, the narrow band of a tape and scaling draw light and dark lines beside
 every edge, in the same way everywhere. So the median profile of clear, lonely edges, across and down, in the frames
 around each, shows what was done: over- and undershoot of a step. A filter of few taps is fitted that makes this profile
-a step without them, as soft as needs the least change, and is run over luma. Where edges overshoot by no more than they
-do by chance (5 %), nothing changes. Interlaced frames are treated field by field.
+a step without them, as soft as needs the least change, and is run over luma. Where edges do not overshoot in common,
+nothing changes. Interlaced frames are treated field by field.
 Source: least-squares inverse filtering with Tikhonov's regularisation; dehalo_alpha and FineDehalo, which flatten what
 lies beside edges, were measured and do not bring pictures nearer to the original. Wrong for halos that were clipped at
 white or black, and for drawings, whose outlines are real.
@@ -36,8 +36,10 @@ _EVEN = 0.12
 """Standard deviation of either side beyond the halo, as a share of the edge's height."""
 _FEWEST = 150
 """Edges below which their median means little."""
-_CHANCE, _CERTAIN = 0.05, 0.08
-"""Overshoot, as a share of the edge's height, below which nothing is done, and from which on all is."""
+_AGREED = 0.65
+"""Share of the edges that must overshoot; in pictures without halos not half of them do."""
+_CHANCE, _CERTAIN = 0.02, 0.04
+"""By how much they must, of their height: below, nothing is done; from the second on all is."""
 _RIDGE = 0.03
 """How much a change of the filter must gain to be worth it."""
 _WIDTHS = tuple(0.4 + 0.15 * i for i in range(15))
@@ -103,8 +105,8 @@ def _filter(profiles: Sequence[Floats], p: Dehalo) -> Any:
     pooled = np.concatenate(profiles)
     if len(pooled) < _FEWEST:
         return None
-    step = np.median(pooled, axis=0).astype(np.float64)
-    overshoot = max(-step.min(), step.max() - 1)
+    low, step, high = np.quantile(pooled, [1 - _AGREED, 0.5, _AGREED], axis=0)
+    overshoot = max(-high.min(), low.max() - 1)
     share = p.strength * float(np.clip((overshoot - _CHANCE) / (_CERTAIN - _CHANCE), 0, 1))
     if not share:
         return None
