@@ -26,8 +26,10 @@ _CONTRAST = 8.0
 """Code values by which picture must exceed black to be told from it."""
 _RINGING = 0.2
 """And share of the picture's usual brightness, since edges ring into the bars."""
-_COVER = 0.5
+_COVER = 0.7
 """Share of a line's pieces that are picture where the picture begins."""
+_WIDEST = 0.36
+"""Share of the frame, at most, on one side: an upright picture in a wide frame leaves 0.34."""
 _STRAYS = 0.1
 """Share of a black line's pieces that may be bright: the ends of wavering lines."""
 _DATA = 2
@@ -94,14 +96,15 @@ def bars(seen: Sequence[Extent], torn: int = 0) -> Bars:
 def _from_start(lines: Floats) -> int:
     """How many of the first lines are a bar."""
     black = _black(lines)
-    if black is None:
+    if black is None or len(lines) < 4 * _SOFT:
         return 0
     bright = lines > black + max(_CONTRAST, _RINGING * (float(np.median(lines)) - black))
     cover = bright.mean(axis=1)
-    begins = int(np.argmax(cover >= _COVER)) if (cover >= _COVER).any() else 0
-    clean = begins - _SOFT
-    stray = int((cover[: max(0, clean)] > _STRAYS).sum())
-    if begins == 0 or begins > 0.45 * len(lines) or stray > _DATA:
+    # Lines of captions are fewer than this.
+    steady = np.lib.stride_tricks.sliding_window_view(cover, _DATA + 1).min(axis=1) >= _COVER
+    begins = int(np.argmax(steady)) if steady.any() else 0
+    stray = int((cover[: max(0, begins - _SOFT)] > _STRAYS).sum())
+    if begins == 0 or begins > _WIDEST * len(lines) or stray > _DATA:
         return 0
     return _edge(lines, black, begins)
 

@@ -1,7 +1,8 @@
 """Glances at successive frames -> how much brightness changes for the whole picture at once, as film's does.
 
-The gain from frame to frame is that of most of the picture, so that what moves through it counts little. What changes
-over a second and longer is light, and no flicker.
+The gain from frame to frame is that of most of the picture, so that what moves through it counts little. A parabola is
+laid through the brightness around each frame: fades and passing clouds follow it, flicker is what is left. Source for
+the parabola: A. Savitzky and M. Golay, Smoothing and differentiation of data, 1964.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cinemill.measure.scenes import Glance
 
 _DARK = 12.0
 """Code values above black below which a place tells no gain."""
-_STEADY = 0.6
-"""Seconds over which brightness is averaged to tell what is steady."""
+_STEADY = 1.2
+"""Seconds over which a parabola is laid."""
 _FEW = 12
 
 
 def flicker(scene: Sequence[Glance], black: float = 16.0) -> float | None:
-    """Standard deviation of the brightness around its running mean, as a share of it; None for a few frames.
+    """Standard deviation of the brightness around its slow course, as a share of it; None for a few frames.
 
     `scene`: successive frames without a cut. `black` is the code value of black.
     """
@@ -34,7 +36,13 @@ def flicker(scene: Sequence[Glance], black: float = 16.0) -> float | None:
         lit = np.minimum(before.luma, now.luma) > black + _DARK
         ratio = np.log((now.luma[lit] - black) / (before.luma[lit] - black))
         gains.append(gains[-1] + (float(np.median(ratio)) if lit.mean() > 0.1 else 0.0))
-    count = 2 * half + 1
-    left = np.array(gains[half : len(gains) - half]) - np.convolve(gains, np.full(count, 1 / count), "valid")
-    # The running mean of n frames holds 1/n of each, which takes that share of the variance with it.
-    return float(np.sqrt(np.mean(np.square(left)) / (1 - 1 / count)))
+    kernel = _parabola(half)
+    left = np.array(gains[half : len(gains) - half]) - np.convolve(gains, kernel, "valid")
+    # The parabola follows each frame by its own share in it, which takes that share of the variance with it.
+    return float(np.sqrt(np.mean(np.square(left)) / (1 - kernel[half])))
+
+
+def _parabola(half: int) -> NDArray[np.float64]:
+    """Weights that give the middle of the parabola through 2 * half + 1 values."""
+    count, place = 2 * half + 1, np.arange(-half, half + 1)
+    return 3 * (3 * count**2 - 7 - 20 * place**2) / (4 * count * (count**2 - 4))

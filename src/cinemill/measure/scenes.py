@@ -92,7 +92,7 @@ def _small(plane: Plane, size: tuple[int, int]) -> Floats:
     # Averaging down by whole factors first is several times as fast as by any ratio.
     across, down = max(1, plane.shape[1] // (2 * size[0])), max(1, plane.shape[0] // (2 * size[1]))
     half = cv2.resize(plane, (plane.shape[1] // across, plane.shape[0] // down), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(half, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(half.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
 def starts(glances: Iterable[Glance]) -> Iterator[Glance]:

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from footage import KINDS, VHS, filmed, luma, moving, taped, woven
+
+from cinemill.measure.noise import sigma, votes
+
+
+def measured(frames, plane: int = 0) -> float | None:
+    values = [frame.planes[plane].astype(np.float32) / 2 ** (frame.layout.bits - 8) for frame in frames]
+    return sigma([votes(*three) for three in zip(values, values[1:], values[2:])])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("amount", [1.5, 4, 8])
+def test_sigma_is_found_within_a_tenth_in_pictures_that_move(kind, amount):
+    tape = taped(woven(moving(kind, 16)), luma_blur=0.8, luma_noise=amount, chroma_noise=1.5 * amount)
+    assert measured(tape) == pytest.approx(amount, rel=0.1)
+    assert (measured(tape, 1) + measured(tape, 2)) / 2 == pytest.approx(1.5 * amount, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sigma_is_found_within_a_tenth_beside_all_other_damage(kind):
+    tape = taped(woven(moving(kind, 16)), **VHS, head_switch=8)
+    assert measured(tape) == pytest.approx(VHS["luma_noise"], rel=0.1)
+    assert (measured(tape, 1) + measured(tape, 2)) / 2 == pytest.approx(VHS["chroma_noise"], rel=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clean_pictures_have_no_noise(kind):
+    assert measured(moving(kind, 8)) < 0.3
+    assert measured(moving(kind, 8), 1) < 0.3
+
+
+def test_soft_grain_of_a_film_that_stands_still_is_found_too():
+    still = [moving("hills", 1)[0]] * 8
+    grain = filmed([f.__class__(f.planes, f.format, n, f.time_base, 1) for n, f in enumerate(still)], grain=6)
+    # Grain is weaker away from middle grey, by up to three quarters.
+    assert 3 < measured(grain) < 6.3
+
+
+def test_black_bars_of_a_file_are_not_taken_for_a_clean_picture():
+    tape = taped(woven(moving("wheels", 12)), luma_noise=4)
+    values = [luma(frame) for frame in tape]
+    for plane in values:
+        plane[:60] = plane[-60:] = 16
+    assert sigma([votes(*three) for three in zip(values, values[1:], values[2:])]) == pytest.approx(4, rel=0.1)
+
+
+def test_nothing_to_see_is_no_answer():
+    black = np.full((64, 64), 16, np.float32)
+    assert sigma([votes(black, black, black)]) is None
+    assert sigma([]) is None
+    tiny = np.full((8, 8), 100, np.float32)
+    assert sigma([votes(tiny, tiny, tiny)]) is None
