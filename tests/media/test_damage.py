@@ -68,10 +68,47 @@ def test_a_file_that_breaks_off_says_where(
     path.write_bytes(long(suffix)[: round(len(long(suffix)) * share)])
     info = read.probe(path)
     frames = list(read.frames(info))
-    cut_off = read.index(info).cut_off
+    index = read.index(info)
+    cut_off = index.cut_off
     assert cut_off == pytest.approx(SECONDS * share, abs=0.8)
     assert frames[-1].time == pytest.approx(cut_off, abs=0.13)
-    assert Damage(cut_off=cut_off).describe()[0].startswith("the file breaks off at 0:0")
+    assert index.describe()[-1].startswith("The file breaks off at 0:0")
+
+
+def overwritten(data: bytes, start: float, share: float, seed: int = 3) -> bytes:
+    """`data` with chance bytes from `start` on; both are shares of its length."""
+    place, count = round(len(data) * start), round(len(data) * share)
+    return data[:place] + random.Random(seed).randbytes(count) + data[place + count :]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi"])
+@pytest.mark.parametrize("seed", range(4))
+def test_pictures_that_never_come_are_counted_or_called_damaged(
+    long: Callable[[str], bytes], tmp_path: Path, suffix: str, seed: int
+) -> None:
+    path = tmp_path / f"hurt.{suffix}"
+    path.write_bytes(overwritten(long(suffix), 0.3 + 0.1 * seed, 0.04, seed))
+    info = read.probe(path)
+    damage = Damage()
+    made = len(list(read.frames(info, damage=damage)))
+    index = read.index(info)
+    missing = sum(count for _, _, count in index.gaps)
+    assert index.describe() or damage.describe()
+    assert made + missing + len(set(damage.corrupt)) >= 25 * SECONDS - 1 or index.cut_off is not None
+
+
+def test_a_hole_is_said_with_its_time(long: Callable[[str], bytes], tmp_path: Path) -> None:
+    data = long("mkv")
+    second = [place for place in range(len(data)) if data.startswith(bytes.fromhex("1F43B675"), place)]
+    hole = second[len(second) // 2]
+    path = tmp_path / "hole.mkv"
+    path.write_bytes(data[: hole + 4] + bytes(2000) + data[hole + 2004 :])
+    index = read.index(read.probe(path))
+    ((last, first, missing),) = index.gaps
+    assert missing == 25 * SECONDS - len(index.pts)
+    assert first - last == pytest.approx((missing + 1) / 25)
+    assert index.describe()[0].startswith(f"{missing} picture")
+    assert " between 0:0" in index.describe()[0]
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -182,6 +182,14 @@ def test_threads_follow_the_cores_unless_named(cores: int, threads: int, expecte
     assert encoders.spec_for(output, picture(), Fraction(25), None, cores)[0].threads == expected
 
 
+def test_threads_do_not_cut_pictures_into_slices() -> None:
+    spec, _ = chosen(VideoOutput(codec="h264", encoder="libx264", threads=3), picture())
+    context = encoders.open_encoder(spec)
+    coded = b"".join(bytes(packet) for packet in [*context.encode(native.to_native(picture())), *context.encode(None)])
+    assert b"threads=3" in coded
+    assert b"sliced_threads=0" in coded
+
+
 def test_a_spec_survives_json() -> None:
     spec, _ = chosen(VideoOutput(encoder="libx264"), picture(sar=Fraction(16, 15)))
     assert VideoSpec.model_validate_json(spec.model_dump_json()) == spec

@@ -58,8 +58,6 @@ class Damage:
                 shown = ", ".join(clock.show(t) for t in sorted(set(times))[:5])
                 more = f" and {len(times) - 5} more" if len(times) > 5 else ""
                 lines.append(f"{len(times)} {what}{'s' if len(times) > 1 else ''}, at {shown}{more}")
-        if self.cut_off is not None:
-            lines.append(f"the file breaks off at {clock.show(self.cut_off)}; what came before is kept")
         return lines
 
 
@@ -111,6 +109,7 @@ def packets_of(container: InputContainer, stream: Any, damage: Damage) -> Iterat
         if other.index != stream.index:
             other.discard = Discard.all
     last = 0.0
+    places = _places(container, stream)
     packets = container.demux(stream)
     while True:
         try:
@@ -121,8 +120,21 @@ def packets_of(container: InputContainer, stream: Any, damage: Damage) -> Iterat
             damage.cut_off = last
             return
         if packet.dts is not None:
+            late = max(0, places.get(packet.pos, packet.dts) - packet.dts)
+            if late:
+                packet.dts, packet.pts = packet.dts + late, None if packet.pts is None else packet.pts + late
             last = float(packet.dts * packet.time_base)
         yield packet
+
+
+def _places(container: InputContainer, stream: Any) -> dict[int, int]:
+    """Where packets begin in an AVI, and their times, by its index.
+
+    The demuxer counts those it meets, so that after a damaged stretch all that follows would come too early.
+    """
+    header = 8
+    entries = stream.index_entries if container.format.name == "avi" else ()
+    return {entry.pos + header: entry.timestamp for entry in entries}
 
 
 def decoded(packets: Iterable[Any], damage: Damage) -> Iterator[Any]:

@@ -271,6 +271,8 @@ def configure(context: Any, spec: VideoSpec) -> None:
     context.sample_aspect_ratio = spec.sar
     context.colorspace, context.color_primaries, context.color_trc, context.color_range = spec.colour.codes()
     context.thread_count = spec.threads
+    # PyAV's default, threads within a picture, makes x264 cut pictures into slices, which are slower and larger.
+    context.thread_type = "AUTO"
     context.options = dict(spec.options)
     flags = int(Flags.frame_duration | Flags.global_header)
     if spec.field_order != "progressive":

@@ -6,13 +6,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
+from typing import Final
 
 from av.format import ContainerFormat, Flags
 
-from cinemill.media import jumps, structure
+from cinemill.media import clock, jumps, structure
 from cinemill.media.demux import Damage, keeps_dts_only, opened, packets_of
 from cinemill.media.probe import picture_of
 from cinemill.media.types import MediaInfo, VideoTrack
+
+_FEW: Final = 0.02
+"""Share of odd steps that a steady rate may have."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +26,17 @@ class Index:
 
     `exact`: every packet has a pts of its own, so that the file may be entered at any keyframe. Where it is False
     (elementary streams, AVI with reordered pictures) a stream can only be read from its start.
-    `cut_off`: seconds at which the file breaks off before its time, or None. `shifts`: seconds added to the file's
-    clock from its start and from each of its jumps on; `pts` and `keyframes` are on the clock that runs on.
+    `cut_off`: seconds at which the file breaks off before its time, or None. `gaps`: where a steady rate skips
+    pictures, as seconds of the last one before and the first one after, and how many are missing.
+    `shifts`: seconds added to the file's clock from its start and from each of its jumps on; `pts` and `keyframes` are
+    on the clock that runs on.
     """
 
     pts: tuple[int, ...]
     keyframes: tuple[int, ...]
     exact: bool
     cut_off: float | None = None
+    gaps: tuple[tuple[float, float, int], ...] = ()
     shifts: tuple[Fraction, ...] = (Fraction(0),)
 
     def wanted(self, start: int, before: int) -> int:
@@ -43,6 +51,18 @@ class Index:
             yield self.keyframes[place - 1]
             place -= 1
         yield None
+
+    def describe(self) -> list[str]:
+        """One sentence per thing that is missing."""
+        lines = [f"{_pictures(sum(missing for _, _, missing in self.gaps))} missing: {self._where()}."]
+        if self.cut_off is not None:
+            lines.append(f"The file breaks off at {clock.show(self.cut_off)}; what came before is kept.")
+        return lines if self.gaps else lines[1:]
+
+    def _where(self) -> str:
+        shown = [f"{missing} between {clock.show(a)} and {clock.show(b)}" for a, b, missing in self.gaps[:3]]
+        more = len(self.gaps) - len(shown)
+        return ", ".join(shown) + (f" and in {more} more places" if more else "")
 
     def count(self, start: int | None, stop: int | None) -> int:
         """How many pictures lie in [start, stop)."""
@@ -79,7 +99,29 @@ def index(info: MediaInfo) -> Index:
     cut_off = damage.cut_off
     if pts and _breaks_off(info, video, met):
         cut_off = float(pts[-1] * video.time_base)
-    return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, tuple(shifts))
+    gaps = _gaps(pts, video.time_base)
+    return Index(tuple(pts), tuple(sorted(keyframes)), exact, cut_off, gaps, tuple(shifts))
+
+
+def _gaps(pts: list[int], time_base: Fraction) -> tuple[tuple[float, float, int], ...]:
+    """Where pictures are missing; nowhere if the rate is not steady, as a phone's or a screen recorder's.
+
+    A demuxer that meets damage goes on at the next thing it understands and says nothing of what it left out.
+    """
+    steps = [b - a for a, b in pairwise(pts)]
+    usual = sorted(steps)[len(steps) // 2] if steps else 0
+    wide = [place for place, step in enumerate(steps) if step > 1.6 * usual]
+    uneven = sum(abs(step - usual) > max(1, usual / 8) for step in steps) - len(wide)
+    if len(wide) > _FEW * len(steps) or uneven > _FEW * len(steps):
+        return ()
+    return tuple(
+        (float(pts[place] * time_base), float(pts[place + 1] * time_base), round(steps[place] / usual) - 1)
+        for place in wide
+    )
+
+
+def _pictures(count: int) -> str:
+    return "1 picture is" if count == 1 else f"{count} pictures are"
 
 
 def _breaks_off(info: MediaInfo, video: VideoTrack, pictures: int) -> bool:

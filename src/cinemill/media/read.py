@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from heapq import heappop, heappush
 from itertools import chain
 from typing import Any
 
@@ -105,7 +106,8 @@ def _decode(info: MediaInfo, entry: int | None, damage: Damage, threads: int) ->
                 container.seek(entry, stream=stream, backward=True)
             except (averror.FFmpegError, OSError):
                 return
-        natives = decoded(_running(container, stream, video, damage), damage)
+        awaited = _Awaited(video, damage, pts_are_known=not keeps_dts_only(container, stream))
+        natives = awaited.met(decoded(awaited.sent(_running(container, stream, video, damage)), damage))
         first = next(natives, None)
         if first is None:
             if entry is None:
@@ -118,6 +120,33 @@ def _decode(info: MediaInfo, entry: int | None, damage: Damage, threads: int) ->
         alike = (_like_first(picture, video, damage) for picture in pictures)
         turned = lavfi.run(alike, turn) if turn else alike
         yield from (frame for frame in turned if entry is None or frame.pts >= entry)
+
+
+class _Awaited:
+    """Notes the pictures of packets that never come out: decoders pass over what they cannot decode in silence."""
+
+    def __init__(self, video: VideoTrack, damage: Damage, pts_are_known: bool) -> None:
+        self._pts: list[int] = []
+        self._damage = damage
+        self._time_base = video.time_base
+        # A packet of VP8 may hold a picture that is only referred to.
+        self._each_shows = pts_are_known and video.codec != "vp8"
+
+    def sent(self, packets: Iterable[Any]) -> Iterator[Any]:
+        for packet in packets:
+            if self._each_shows and packet.size and packet.pts is not None and not packet.is_discard:
+                heappush(self._pts, packet.pts)
+            yield packet
+
+    def met(self, natives: Iterable[Any]) -> Iterator[Any]:
+        begun = False  # what precedes the first picture refers to pictures before the point of entry
+        for native in natives:
+            while native.pts is not None and self._pts and self._pts[0] <= native.pts:
+                pts = heappop(self._pts)
+                if begun and pts < native.pts:
+                    self._damage.corrupt.append(float(pts * self._time_base))
+            begun = True
+            yield native
 
 
 def _like_first(frame: Frame, video: VideoTrack, damage: Damage) -> Frame:

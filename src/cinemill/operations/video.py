@@ -89,9 +89,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             cores(),
         )
         tracks.check_picture(format, spec)
-        notes += [*lost, *carried]
-        if index.cut_off is not None:
-            notes.append(f"The file breaks off at {index.cut_off:.1f} s; what came before is kept.")
+        notes += [*lost, *carried, *index.describe()]
         excerpt = self.excerpt(request.params, info, index)
         if excerpt is None:
             notes += _estimate(chain, info, spec, len(index.pts))
@@ -182,6 +180,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         damage = Damage(
             corrupt=sorted({t for record in records for t in record["corrupt"]}),
             repaired=sorted({t for record in records for t in record["repaired"]}),
+            resized=sorted({t for record in records for t in record["resized"]}),
         )
         return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
 
