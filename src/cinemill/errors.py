@@ -6,9 +6,12 @@
       UnknownName              2     422   no       no filter, operation, preset or job has this name
       UnsupportedMedia         2     422   no       the media cannot be treated this way without a loss
       OutputRefused            2     422   no       the output exists, is the input, or cannot be written
+      ModelRefused             2     422   no       weights that are not safe to read, or not what can be used
     MissingResource            3     424   no       something must be installed first
       MissingEngine            3     424   no       an engine is not installed
       MissingModel             3     424   no       a model's weights are not here
+      LicenceNotAccepted       3     424   no       weights under terms that must be agreed to first
+      DownloadFailed           3     424   yes      a file cannot be fetched, or is not the one that is meant
     MediaError                 4     422   no       the file itself
       OpenFailed               4     422   no       not there, empty, or not media
       NoSuchStream             4     422   no       media, but without the stream that is needed
@@ -93,6 +96,10 @@ class OutputRefused(RequestError):
     pass
 
 
+class ModelRefused(RequestError):
+    pass
+
+
 class MissingResource(CinemillError, LookupError):
     exit_code = 3
     http_status = 424
@@ -104,6 +111,14 @@ class MissingEngine(MissingResource):
 
 class MissingModel(MissingResource):
     pass
+
+
+class LicenceNotAccepted(MissingResource):
+    pass
+
+
+class DownloadFailed(MissingResource):
+    retry = "yes"
 
 
 class MediaError(CinemillError):

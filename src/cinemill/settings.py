@@ -36,8 +36,15 @@ class Settings(BaseSettings):
     """Where the list of unfinished jobs is kept."""
     data_dir: Path = _xdg("XDG_DATA_HOME", ".local/share")
     """Where engines, models and user presets are installed."""
+    cache_dir: Path = _xdg("XDG_CACHE_HOME", ".cache")
+    """Where what can be made again is kept: models compiled for this machine."""
     threads: int = 0
     """Cores to use at most. 0 takes all that this process may use."""
+    offline: bool = False
+    """Fetch nothing from the network, and say what is missing instead."""
+    mirror: str = ""
+    """Where models are fetched from instead, such as https://mirror.example. `{url}`, `{host}` and `{path}` stand for
+    the address and its parts; without them the mirror takes the place of scheme and host."""
 
     @classmethod
     def settings_customise_sources(
