@@ -22,7 +22,7 @@ from typing import IO, Any, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import urljoin, urlsplit
 
-from cinemill.errors import DiskFull, DownloadFailed
+from cinemill.errors import DiskFull, DownloadFailed, InvalidParams
 from cinemill.settings import settings
 from cinemill.version import __version__
 
@@ -61,7 +61,7 @@ def fetch(
     part: Path,
     size: int | None = None,
     is_checked: bool = True,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    patience: Patience = Patience(),
     progress: Progress | None = None,
 ) -> None:
     """Fetch `url` into `part`, going on where an earlier attempt stopped.
@@ -91,6 +91,7 @@ def address(url: str) -> str:
     """Where `url` is really fetched from: HF_ENDPOINT stands for huggingface.co, and the `mirror` setting for all.
 
     A mirror without placeholders takes the place of scheme and host; `{url}`, `{host}` and `{path}` say otherwise.
+    Raises InvalidParams for a mirror that is no address.
     """
     if urlsplit(url).netloc == _HUB:
         url = _endpoint() + url.removeprefix(f"https://{_HUB}")
@@ -102,6 +103,8 @@ def address(url: str) -> str:
     whole = mirror if "{" in mirror else mirror + "/{path}"
     for word, value in (("{url}", url), ("{host}", parts.netloc), ("{path}", path)):
         whole = whole.replace(word, value)
+    if urlsplit(whole).scheme not in ("http", "https"):
+        raise InvalidParams(f"setting mirror: {mirror} must begin with https:// or http://.")
     return whole
 
 
@@ -181,7 +184,7 @@ def _open(url: str, headers: dict[str, str], patience: Patience) -> HTTPResponse
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Redirects are looked at before they are followed."""
 
-    def redirect_request(self, *arguments: Any) -> None:
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         return None
 
 

@@ -86,13 +86,13 @@ class Tensor(_Entry):
     """In each picture that goes in, and in what comes out. Three are R, G, B."""
     range: tuple[float, float] = (0, 1)
     """Black and white."""
-    pictures: int = Field(1, ge=1)
+    pictures: int = Field(default=1, ge=1)
     """How many are seen at once."""
-    scale: int = Field(1, ge=1)
+    scale: int = Field(default=1, ge=1)
     """Sides of the output, in sides of the input."""
-    multiple_of: int = Field(1, ge=1)
+    multiple_of: int = Field(default=1, ge=1)
     """Sides must be a multiple of this, in pixels."""
-    minimum: int = Field(1, ge=1)
+    minimum: int = Field(default=1, ge=1)
     """Sides must be at least this, in pixels."""
     side: int | None = None
     """Both sides must be this, in pixels; None where any will do."""
@@ -109,11 +109,11 @@ class File(_Entry):
     """Where it comes from; None for an imported one."""
     name: Annotated[str, AfterValidator(_inside)]
     """Where it lies below the model's folder."""
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Its digest."""
-    sha256_prefix: str | None = Field(None, pattern=r"^[0-9a-f]{8,63}$")
+    sha256_prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{8,63}$")
     """How its digest begins, where only that was published."""
-    bytes: int | None = Field(None, gt=0)
+    bytes: int | None = Field(default=None, gt=0)
     """Its size, where that was published."""
     optional: bool = False
     """Not every publisher has it; its absence is not an error."""
