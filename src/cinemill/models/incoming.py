@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from cinemill.errors import MissingResource, ModelRefused, OpenFailed
 from cinemill.models import torch_backend
@@ -62,6 +62,9 @@ def _check_archive(path: Path) -> None:
             raise ModelRefused(f"{path} is TorchScript, which carries a program; weights alone are what is imported.")
 
 
+_TILING: dict[str, Literal["supported", "discouraged"]] = {"SUPPORTED": "supported", "DISCOURAGED": "discouraged"}
+
+
 def _described(path: Path, descriptor: Any) -> Found:
     contract = torch_backend.contract_of(descriptor)
     tensor = Tensor(
@@ -70,7 +73,7 @@ def _described(path: Path, descriptor: Any) -> Found:
         multiple_of=contract.multiple_of,
         minimum=contract.minimum,
         half=descriptor.supports_half,
-        tiling={"SUPPORTED": "supported", "DISCOURAGED": "discouraged"}.get(descriptor.tiling.name, "never"),
+        tiling=_TILING.get(descriptor.tiling.name, "never"),
     )
     scale = f", {contract.scale} times larger" if contract.scale > 1 else ""
     return Found("spandrel", tensor, (path.name,), f"{descriptor.architecture.name}{scale}")

@@ -176,7 +176,7 @@ def models() -> dict[str, Model]:
 
 def find(name: str) -> Model:
     """The model called `name`. Raises UnknownName with what is near."""
-    known = models()
+    known = ours() if name in ours() else models()
     if name not in known:
         raise UnknownName("model", name, known)
     return known[name]

@@ -96,7 +96,8 @@ def verify(name: str) -> list[Check]:
 def remove(name: str) -> int:
     """Delete the model's files; how many bytes that gave back. Raises UnknownName."""
     folder = registry.folder() / name
-    if not (folder / "model.yaml").exists():  # one that is there may be unreadable, and goes too
+    is_imported = registry.NAME.fullmatch(name) and (folder / "model.yaml").exists()
+    if not is_imported:  # which may be unreadable
         registry.find(name)
     freed = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     shutil.rmtree(folder, ignore_errors=True)
