@@ -166,8 +166,9 @@ def test_a_busy_server_is_asked_again_and_a_refusing_one_is_not(host: Host, part
 
 def test_a_file_that_is_gone_is_said_to_be_gone(host: Host, part: Path) -> None:
     host.answers["/x"] = m.refusal(404)
-    with pytest.raises(download.NotThere, match="not there any more"):
+    with pytest.raises(DownloadFailed, match="not there any more") as caught:
         fetch(f"{host.url}/x", part, patience=QUICK)
+    assert caught.value.facts["status"] == 404
 
 
 def test_nobody_at_home_is_an_error_after_a_few_tries(part: Path) -> None:

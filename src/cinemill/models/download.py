@@ -44,10 +44,6 @@ class Patience:
     """Seconds before the second of them; it doubles."""
 
 
-class NotThere(DownloadFailed):
-    """The server is there and has no such file."""
-
-
 class _Interrupted(Exception):
     """It may go better next time, after `wait` seconds if the server asks for that."""
 
@@ -68,7 +64,8 @@ def fetch(
 
     `size` is how many bytes it must be, where that is known. `is_checked` says that the caller knows the digest: then
     a part is worth resuming without the server's word that the file is still the same, and the end of a stream of
-    unannounced length is believed. Raises DownloadFailed, NotThere, DiskFull.
+    unannounced length is believed. Raises DownloadFailed (with `status`,
+    where it was the server's answer), DiskFull.
     """
     in_vain = 0
     while True:
@@ -204,12 +201,14 @@ def _explain(answer: HTTPError, url: str) -> NoReturn:
         asked = answer.headers["Retry-After"] or ""
         raise _Interrupted(f"{host} answers {answer.code}", min(60.0, float(asked)) if asked.isdigit() else 0)
     if answer.code in (404, 410):
-        raise NotThere(f"{url} is not there any more ({answer.code}).", url=url)
+        raise DownloadFailed(f"{url} is not there any more ({answer.code}).", url=url, status=answer.code)
     hint = ""
     if answer.code in (401, 403) and _is_hub(url):
         page = url.partition("/resolve/")[0]
         hint = f" If it must be asked for, accept the terms on {page} and put a token into HF_TOKEN."
-    raise DownloadFailed(f"{url} is refused by {host} ({answer.code} {answer.reason}).{hint}", url=url)
+    raise DownloadFailed(
+        f"{url} is refused by {host} ({answer.code} {answer.reason}).{hint}", url=url, status=answer.code
+    )
 
 
 def _cannot_connect(error: Exception, url: str) -> NoReturn:

@@ -139,18 +139,6 @@ class Model(_Entry):
     files: tuple[File, ...] = Field(min_length=1)
     """The first is the one that is loaded."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _resolve(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Makes addresses whole, and names files after them."""
-        at = values.pop("at", "") if isinstance(values.get("files"), list) else ""
-        files = [{**file} for file in values.get("files", [])]
-        for file in files:
-            if file.get("url") is not None:
-                file.setdefault("name", unquote(file["url"]))
-                file["url"] = urljoin(at, file["url"])
-        return {**values, "files": files}
-
     @model_validator(mode="after")
     def _names_differ(self) -> Model:
         names = [file.name for file in self.files]
@@ -191,13 +179,26 @@ def folder() -> Path:
 def ours() -> dict[str, Model]:
     """The models of registry.yaml."""
     listed = read(Path(__file__).with_name("registry.yaml"))["models"]
-    return {name: Model(name=name, **values) for name, values in listed.items()}
+    return {name: entry(name, values) for name, values in listed.items()}
+
+
+def entry(name: str, values: dict[str, Any]) -> Model:
+    """A model from what YAML says of it: addresses made whole, and files named after them. Raises ValidationError."""
+    facts = {key: value for key, value in values.items() if key != "at"}
+    return Model.model_validate(
+        {**facts, "name": name, "files": [_file(f, values.get("at", "")) for f in values["files"]]}
+    )
+
+
+def _file(values: dict[str, Any], at: str) -> dict[str, Any]:
+    url = values.get("url")
+    return {"name": unquote(url), **values, "url": urljoin(at, url)} if url else values
 
 
 def _imported(path: Path) -> Model:
     try:
-        return Model(name=path.parent.name, **read(path))
-    except (ValidationError, TypeError) as error:
+        return entry(path.parent.name, read(path))
+    except (ValidationError, TypeError, KeyError, AttributeError) as error:
         raise InvalidParams(
             f"imported model {path} cannot be read: {error}; `cinemill models rm` removes it."
         ) from None

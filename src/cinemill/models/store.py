@@ -272,10 +272,10 @@ def _fetch(model: Model, file: File, say: Say, progress: download.Progress | Non
             digest = f"sha256:{known}" if known else None
             pooch.retrieve(source, digest, where.name, where.parent, downloader=cast(Any, into))
             break
-        except download.NotThere:
-            if not file.optional:
-                raise
-            return
+        except DownloadFailed as error:
+            if file.optional and error.facts.get("status") in (404, 410):
+                return
+            raise
         except ValueError:  # pooch's word for another digest
             download.forget(part)
             if not was_begun:  # the first half may have been of another version
