@@ -31,8 +31,6 @@ _FAINTEST = 8.0
 """Code values by which dirt stands out at full strength."""
 _GROWTH = 6
 """Steps that a find grows into its fainter rim."""
-_UNSTEADY = 0.08
-"""Share of the surroundings of dirt that may differ from a neighbour: where motion fails, all around does."""
 _MOST = 0.03
 """Share of a picture that dirt may cover. More is a fault of the motion, as in a flash."""
 
@@ -73,7 +71,7 @@ def _cleaned(window: Sequence[Still], place: int, motion: Motion, p: Dirt) -> Se
         spots = _spots(around)
     # A find is a pixel wider on either side than what it is of.
     largest = (p.size / 100 * around.here.shape[0] + 2) ** 2
-    found = None if spots is None else around.kept(spots, _UNSTEADY, largest)
+    found = None if spots is None else around.kept(spots, largest)
     return here.planes if found is None else _filled(here, found, around, beside)
 
 

@@ -33,8 +33,6 @@ _SHORTEST = 12
 """Columns of the shortest streak."""
 _TAIL = 0.35
 """How far a streak fades before it ends, as a share of what it must stand out by."""
-_UNSTEADY = 0.3
-"""Share of the surroundings of a streak that may differ from a neighbour."""
 _GROWTH = 12
 """Steps of two columns that a find grows into its tails."""
 
@@ -60,7 +58,7 @@ def dropouts(frames: Iterator[Frame], p: Dropouts) -> Iterator[Frame]:
             return here.planes
         around = Around(here, beside, _FAINTEST / p.strength)
         streaks = _streaks(around, p.rows)
-        found = around.kept(streaks, _UNSTEADY) if streaks.any() else None
+        found = around.kept(streaks) if streaks.any() else None
         return here.planes if found is None else _filled(here, found, around, beside)
 
     return repaired(frames, REACH, repair)

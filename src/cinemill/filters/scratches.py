@@ -1,8 +1,9 @@
 """Vertical scratches of film: thin lines from top to bottom are replaced by what lies beside them.
 
-A line is brighter, or darker, than the picture both to its left and to its right by about as much, over nearly all of
-the height; the mean down a part of the column tells it from noise. What is taken away is the mean difference from the
-picture beside it, along the line, so that texture under a faint scratch stays. Other columns keep their bits.
+A line is brighter, or darker, than the picture both to its left and to its right by about as much, over most of the
+height; the mean down a part of the column tells it from noise, and what lies beside it may interrupt it. What is taken
+away is the mean difference from the picture beside it, along the line, so that texture under a faint scratch stays.
+Other columns keep their bits.
 Source: line profiles after A. Kokaram, Detection and removal of line scratches in degraded motion picture sequences,
 1996, without its Bayesian refinement. Wrong for things that are just as thin, straight and tall: poles, wires, window
 bars from top to bottom. Horizontal and slanting scratches are left; `dirt` finds those that last for one frame.
@@ -11,7 +12,7 @@ bars from top to bottom. Horizontal and slanting scratches are left; `dirt` find
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cinemill.catalogue import Field, Params
 from cinemill.filters import GREY, YUV, frame_filter
@@ -26,6 +27,8 @@ _MOST = 24.0
 """Code values that one place may add to the evidence, so that no bright spot makes a line."""
 _SYMMETRY = 0.5
 """How much the smaller of the steps on either side must be of the larger. An edge has one side only."""
+_HIDDEN = 0.05
+"""How much a place counts where something beside the scratch, or under it, hides it."""
 _BLACK = 28
 """Code value below which a whole row is a black bar, on which film has no scratches."""
 
@@ -35,7 +38,7 @@ class Scratches(Params):
     """How faint a scratch may be to be removed: 5 of 255 code values at 0.5, 2.5 at 1. 0 removes none."""
     width: int = Field(3, ge=1, le=16, unit="px")
     """Width of the widest scratch."""
-    length: float = Field(90.0, ge=20, le=100, unit="%")
+    length: float = Field(65.0, ge=20, le=100, unit="%")
     """Share of the picture's height that a scratch must have. Shorter ones are easily confused with the picture."""
 
 
@@ -53,13 +56,13 @@ def scratches(frame: Frame, p: Scratches) -> Frame:
     planes = list(frame.planes)
     for number, plane in enumerate(planes):
         values = still.values[number]
-        mask = cv2.resize(lines, plane.shape[::-1], interpolation=cv2.INTER_AREA) > 0
-        planes[number] = still.rounded(number, values - _excess(values, mask))
+        own = cv2.resize(lines, plane.shape[::-1], interpolation=cv2.INTER_AREA)
+        planes[number] = still.rounded(number, values - _excess(values, own))
     return replace(frame, planes=tuple(planes))
 
 
-def _lines(values: Floats, p: Scratches) -> Any:
-    """Where scratches are: uint8, 1 or 0."""
+def _lines(values: Floats, p: Scratches) -> Floats:
+    """Where scratches are: 1 where they are to be seen, `_HIDDEN` in between, 0 elsewhere."""
     import cv2
     import numpy as np
 
@@ -73,31 +76,29 @@ def _lines(values: Floats, p: Scratches) -> Any:
     least = _FAINTEST / p.strength
     visible = int((values.max(axis=1) > _BLACK).sum())
     tall = max(part, round(p.length / 100 * visible))
-    lines = np.zeros(values.shape, np.uint8)
-    for sign in (1, -1):
-        lines |= _tall(sign * evidence, least, tall, part)
+    lines = np.maximum(*(_tall(sign * evidence, least, tall, part) for sign in (1, -1)))
     return cv2.dilate(lines, np.ones((1, max(1, 2 * p.width - 3)), np.uint8))
 
 
-def _tall(evidence: Floats, least: float, tall: int, gap: int) -> Any:
-    """Crests of `evidence` above `least` that run down `tall` rows, bending a little and with gaps: uint8, 1 or 0."""
+def _tall(evidence: Floats, least: float, tall: int, gap: int) -> Floats:
+    """Crests of `evidence` above `least` in `tall` rows, bending a little: 1, and `_HIDDEN` up to the next below."""
     import cv2
     import numpy as np
 
     near = np.ones((1, 3), np.uint8)
     crest = ((evidence > least) & (evidence >= cv2.dilate(evidence, near))).astype(np.uint8)
-    if not crest.any():
-        return crest
     run = cv2.morphologyEx(cv2.dilate(crest, near), cv2.MORPH_CLOSE, np.ones((gap, 1), np.uint8))
-    run = cv2.morphologyEx(run, cv2.MORPH_OPEN, np.ones((tall, 1), np.uint8))
-    return cv2.dilate(np.bitwise_and(crest, run), near)
+    run *= run.sum(axis=0, dtype=np.int32) >= tall
+    between = np.maximum.accumulate(run, axis=0) & np.maximum.accumulate(run[::-1], axis=0)[::-1]
+    return np.maximum(run, np.float32(_HIDDEN) * between)
 
 
-def _excess(values: Floats, mask: Any) -> Floats:
-    """What stands out from a straight line between both sides of the mask, as its mean down a part of the column."""
+def _excess(values: Floats, lines: Floats) -> Floats:
+    """What stands out from a straight line between both sides of the lines, as its mean down a part of the column."""
     import cv2
     import numpy as np
 
+    mask = lines > 0
     height, width = values.shape
     columns = np.arange(width)
     left = np.maximum.accumulate(np.where(mask, -1, columns), axis=1)
@@ -107,7 +108,6 @@ def _excess(values: Floats, mask: Any) -> Floats:
     share = ((columns - left) / np.maximum(right - left, 1)).astype(np.float32)
     rows = np.arange(height)[:, None]
     straight = values[rows, left] * (1 - share) + values[rows, right] * share
-    inside = mask.astype(np.float32)
     part = (1, max(3, height // 8 | 1))
-    mean = cv2.blur((values - straight) * inside, part) / np.maximum(cv2.blur(inside, part), 1e-3)
-    return mean * inside
+    mean = cv2.blur((values - straight) * lines, part) / np.maximum(cv2.blur(lines, part), 1e-6)
+    return mean * mask

@@ -24,6 +24,10 @@ _ALIKE = 0.6
 """Root mean square difference of a moving thing from itself in a neighbour, as a share of how far it stands out."""
 _UNSTEADY_BY = 16.0
 """Code values that count as differing around a spot."""
+_DOUBT = 0.25
+"""How far motion may fail around a spot and behind it. Dirt and dropouts stay below, what moves fast stays above."""
+_FLICKER = 24.0
+"""Code values by which brightness differs from place to place, at most, beside what it does for the whole picture."""
 
 
 class Around:
@@ -41,18 +45,22 @@ class Around:
         self._neighbours = tuple(match.still.values[0] for match in beside)
         self.moved = tuple(_levelled(match.values(0), self.here) for match in beside)
         self.low, self.high = np.minimum(*self.moved), np.maximum(*self.moved)
-        self.brighter, self.darker = self.here - self.high, self.low - self.here
+        self.apart = self.high - self.low
+        """How far the neighbours are from agreeing."""
+        shown = np.logical_and(*(match.shown(self.here.shape) for match in beside))
+        self.brighter, self.darker = (np.where(shown, v, 0) for v in (self.here - self.high, self.low - self.here))
         self.above = np.maximum(self.brighter, self.darker)
         """How far the picture stands out from both; 0 where these do not agree."""
-        self.above[self.high - self.low > np.maximum(_AGREEMENT * self.above, 4)] = 0
+        self.above[self.apart > np.maximum(_AGREEMENT * self.above, 4)] = 0
         self.noise = min(noise_between(self.here, values) for values in self.moved)
         self.least = max(least, _GRAIN * self.noise)
 
-    def kept(self, spots: Mask, unsteady: float, largest: float = inf) -> Mask | None:
+    def kept(self, spots: Mask, largest: float = inf) -> Mask | None:
         """`spots` but for things that move, and those of more than `largest` pixels; None when none is left.
 
-        A thing that moves is found near by in both neighbours, or the motion fails all around it: a share of more
-        than `unsteady` of its surroundings differs from a neighbour.
+        A thing that moves is found near by in both neighbours, or the motion fails there. How far it fails is the share
+        of the surroundings that differs from a neighbour, and what the neighbours differ by behind the spot, as a share
+        of how far it stands out.
         """
         import cv2
         import numpy as np
@@ -64,20 +72,25 @@ class Around:
         for label in range(1, count):
             left, top, width, height, area = (int(v) for v in boxes[label])
             box = (slice(top, top + height), slice(left, left + width))
-            inside = labels[box] == label
-            surroundings = self._widened(box, self.here.shape[0] // 40 + 4)
-            fits = area <= largest and differs[surroundings].mean() <= unsteady
-            if fits and not self._moves(box, inside, area):
+            inside, stands = labels[box] == label, self._stands(box, labels[box] == label)
+            around = self._widened(box, self.here.shape[0] // 40 + 4)
+            failed = float(differs[around].mean()) + float(self.apart[box][inside].mean()) / max(stands, 1)
+            if area <= largest and failed <= _DOUBT and not self._moves(box, area * (_ALIKE * stands) ** 2):
                 kept[box][inside] = 1
         return kept if kept.any() else None
 
-    def _moves(self, box: Box, inside: Any, area: int) -> bool:
-        """Whether both neighbours have, within a twelfth of the height, something like what is in `box`."""
+    def _stands(self, box: Box, inside: Any) -> float:
+        """How far what is `inside` stands out where it does so clearly, in the mean."""
+        import numpy as np
+
+        above = np.maximum(self.brighter[box], self.darker[box])[inside]
+        above = above[above > self.least / 2]
+        return float(above.mean()) if above.size else 0.0
+
+    def _moves(self, box: Box, most: float) -> bool:
+        """Whether both neighbours have, within a twelfth of the height, what differs from `box` by no more."""
         import cv2
 
-        above = self.above[box][inside]
-        above = above[above > self.least / 2]
-        most = area * (_ALIKE * float(above.mean())) ** 2 if above.size else 0.0
         thing = self._widened(box, 2)
         search = self._widened(thing, max(8, self.here.shape[0] // 12))
         found = (cv2.matchTemplate(v[search], self.here[thing], cv2.TM_SQDIFF).min() for v in self._neighbours)
@@ -93,8 +106,13 @@ def _levelled(values: Floats, like: Floats) -> Floats:
     import cv2
     import numpy as np
 
-    side = max(15, like.shape[0] // 9) | 1
-    return values + cv2.blur(np.clip(like - values, -24, 24), (side, side))
+    side = (max(15, like.shape[0] // 9) | 1,) * 2
+    difference = like - values
+    whole = np.float32(np.median(difference[::3, ::3]))
+    difference -= whole
+    # What stands out has no say, or a spot would make what is to fill it, and what is beside it, as bright as itself.
+    alike = (np.abs(difference) < _FLICKER).astype(np.float32)
+    return values + whole + cv2.blur(difference * alike, side) / np.maximum(cv2.blur(alike, side), 0.25)
 
 
 def sized(mask: Mask, plane: Plane) -> Any:

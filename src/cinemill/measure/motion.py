@@ -78,6 +78,15 @@ class Match:
         """Plane `number` of the other picture, moved onto ours. Luma is interpolated cubic, chroma linear."""
         return moved(self.still.values[number], self.flow, sharp=number == 0)
 
+    def shown(self, shape: tuple[int, ...]) -> Any:
+        """(H, W) booleans of a plane of that shape: where the other picture has a counterpart within its borders."""
+        height, width = self.flow.shape[:2]
+        columns, rows = places(height, width)
+        x, y = columns + self.flow[..., 0], rows + self.flow[..., 1]
+        # Half a pixel of the guide, which motion may err by, is one of the picture.
+        inside = (x > -1) & (y > -1) & (x < width) & (y < height)
+        return cv2.resize(inside.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+
     def is_other_scene(self, here: Still) -> bool:
         """Whether the two have nothing in common, brightness aside."""
         ours, theirs = (guide.astype(np.float32) for guide in (here.guide, moved(self.still.guide, self.flow)))
