@@ -123,6 +123,21 @@ def spotted(frames: Sequence[Frame]) -> list[Frame]:
     return dirty
 
 
+def dusty(frames: Sequence[Frame]) -> list[Frame]:
+    """A picture that stands still, with other specks at each moment."""
+    return spotted([replace(frame, planes=frames[0].planes) for frame in frames])
+
+
+def scratched(frames: Sequence[Frame]) -> list[Frame]:
+    """A bright line from top to bottom of each."""
+    made: list[Frame] = []
+    for frame in frames:
+        plane = frame.planes[0].copy()
+        plane[:, frame.width // 3 : frame.width // 3 + 2] = (1 << frame.layout.bits) - 1
+        made.append(replace(frame, planes=(plane, *frame.planes[1:])))
+    return made
+
+
 def ringing(frames: Sequence[Frame]) -> list[Frame]:
     """A step up in the middle of each, with a darker line before it and a brighter one behind."""
     profile = np.repeat([0.3, 0.22, 0.5, 0.78, 0.7], [12, 2, 1, 2, 12])
@@ -147,7 +162,12 @@ def blocky(frames: Sequence[Frame]) -> list[Frame]:
     return made
 
 
-SPOILED: dict[str, Callable[[Sequence[Frame]], list[Frame]]] = {"dehalo": ringing, "deblock": blocky}
+SPOILED: dict[str, Callable[[Sequence[Frame]], list[Frame]]] = {
+    "deblock": blocky,
+    "dehalo": ringing,
+    "dirt": dusty,
+    "scratches": scratched,
+}
 """What a filter repairs, if it is not what `spotted` makes."""
 
 
