@@ -124,8 +124,16 @@ def spotted(frames: Sequence[Frame]) -> list[Frame]:
 
 
 def dusty(frames: Sequence[Frame]) -> list[Frame]:
-    """A picture that stands still, with other specks at each moment."""
-    return spotted([replace(frame, planes=frames[0].planes) for frame in frames])
+    """A picture that stands still, with a speck on each frame, somewhere else every time."""
+    dirty: list[Frame] = []
+    for number, frame in enumerate(frames):
+        plane = frames[0].planes[0].copy()
+        top, left = (
+            int(3 + (7 * number + 3) * step % (side - 8)) for step, side in ((3, frame.height), (5, frame.width))
+        )
+        plane[top : top + 3, left : left + 3] = (1 << frame.layout.bits) - 1
+        dirty.append(replace(frame, planes=(plane, *frames[0].planes[1:])))
+    return dirty
 
 
 def scratched(frames: Sequence[Frame]) -> list[Frame]:
