@@ -20,8 +20,8 @@ _GRAIN = 4.0
 """Standard deviations of the noise that a spot stands out by at least."""
 _AGREEMENT = 0.3
 """What the neighbours may differ by where they show what is behind a spot, as a share of how far it stands out."""
-_ALIKE = 0.6
-"""Root mean square difference of a moving thing from itself in a neighbour, as a share of how far it stands out."""
+_ALIKE = 0.36
+"""Squared difference of a moving thing from itself in a neighbour, as a share of the square of how far it stands out."""
 _UNSTEADY_BY = 16.0
 """Code values that count as differing around a spot."""
 _DOUBT = 0.25
@@ -74,21 +74,21 @@ class Around:
             box = (slice(top, top + height), slice(left, left + width))
             inside, stands = labels[box] == label, self._stands(box, labels[box] == label)
             around = self._widened(box, self.here.shape[0] // 40 + 4)
-            failed = float(differs[around].mean()) + float(self.apart[box][inside].mean()) / max(stands, 1)
-            if area <= largest and failed <= _DOUBT and not self._moves(box, area * (_ALIKE * stands) ** 2):
+            failed = float(differs[around].mean()) + float(self.apart[box][inside].mean() / stands.mean())
+            if area <= largest and failed <= _DOUBT and not self._moves(box, _ALIKE * float(np.square(stands).sum())):
                 kept[box][inside] = 1
         return kept if kept.any() else None
 
-    def _stands(self, box: Box, inside: Any) -> float:
-        """How far what is `inside` stands out where it does so clearly, in the mean."""
+    def _stands(self, box: Box, inside: Any) -> Floats:
+        """How far each pixel of what is `inside` stands out that does so clearly, (n,); never empty."""
         import numpy as np
 
         above = np.maximum(self.brighter[box], self.darker[box])[inside]
-        above = above[above > self.least / 2]
-        return float(above.mean()) if above.size else 0.0
+        clear = above[above > self.least / 2]
+        return clear if clear.size else np.ones(1, np.float32)
 
     def _moves(self, box: Box, most: float) -> bool:
-        """Whether both neighbours have, within a twelfth of the height, what differs from `box` by no more."""
+        """Whether both neighbours have, within a twelfth of the height, what differs from `box` by less, squares summed."""
         import cv2
 
         thing = self._widened(box, 2)
