@@ -164,9 +164,9 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_presets_of_the_user_are_found_and_win(users: Path) -> None:
     (users / "mine.toml").write_text('operation = "restore"\ndescription = "Mine."\n[params]\ndenoise = 0.9\n')
-    (users / "tape.toml").write_text('operation = "restore"\ndescription = "My tape."\n')
+    (users / "dvd.toml").write_text('operation = "restore"\ndescription = "My tape."\n')
     assert preset("mine", "restore").params == {"denoise": 0.9}
-    assert preset("tape", "restore").description == "My tape."
+    assert preset("dvd", "restore").description == "My tape."
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_a_preset_that_is_none_is_named(users: Path, written: str | bytes, probl
 
 
 def test_a_preset_of_another_operation_is_unknown() -> None:
-    with pytest.raises(UnknownName, match="no process preset is called 'tape'"):
-        preset("tape", "process")
+    with pytest.raises(UnknownName, match="no process preset is called 'dvd'"):
+        preset("dvd", "process")
 
 
 def plugin(folder: Path, code: str) -> str:

@@ -26,20 +26,34 @@ if TYPE_CHECKING:
 __all__ = ["Clip", "__version__", "events", "open", "probe", "run"]
 
 
-def run(operation: str, *files: str | Path, preset: str | None = None, overwrite: bool = False, **params: Any) -> Done:
+def run(
+    operation: str,
+    *files: str | Path,
+    preset: str | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+    **params: Any,
+) -> Done:
     """Run an operation on its inputs, named first, and its output. Raises CinemillError.
 
-    An output left out is named as on the command line. Goes on from where an earlier call of the same kind stopped.
+    An output left out is named as on the command line. Goes on from where an earlier call of the same kind stopped;
+    `restart` throws that away.
     """
     from cinemill.jobs.events import Done
 
-    last = deque(events(operation, *files, preset=preset, overwrite=overwrite, **params), maxlen=1).pop()
+    told = events(operation, *files, preset=preset, overwrite=overwrite, restart=restart, **params)
+    last = deque(told, maxlen=1).pop()
     assert isinstance(last, Done)
     return last
 
 
 def events(
-    operation: str, *files: str | Path, preset: str | None = None, overwrite: bool = False, **params: Any
+    operation: str,
+    *files: str | Path,
+    preset: str | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+    **params: Any,
 ) -> Generator[Event, None, None]:
     """`run` as a stream of events; closing it stops the job and keeps what is finished."""
     from cinemill.jobs import run as jobs
@@ -50,7 +64,7 @@ def events(
     count = len(get(operation).inputs)
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
     (task,) = forms.batch(operation, inputs, output, params, preset)
-    yield from jobs.run(task.request(), overwrite=overwrite)
+    yield from jobs.run(task.request(), overwrite=overwrite, restart=restart)
 
 
 def probe(path: str | Path) -> MediaInfo:

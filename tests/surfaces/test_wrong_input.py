@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     ),
     "unknown choice": (["process", "good.mp4", "--codec", "h265"], 2, "codec=h265 is refused: .*hevc"),
     "unknown preset": (["process", "good.mp4", "--preset", "achive"], 2, "'achive'; did you mean archive"),
-    "preset of another operation": (["process", "good.mp4", "--preset", "tape"], 2, "no process preset .*'tape'"),
+    "preset of another operation": (["process", "good.mp4", "--preset", "dvd"], 2, "no process preset .*'dvd'"),
     "unknown place": (["process", "good.mp4", "--on", "moon"], 2, "'moon'; there are: auto, processes, serial"),
     "chunks of nothing": (["process", "good.mp4", "--chunk-seconds", "0"], 2, "'--chunk-seconds'.*0.1"),
     "many into one": (

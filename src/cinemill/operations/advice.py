@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,24 +12,6 @@ if TYPE_CHECKING:
     from cinemill.measure.analysis import Findings, Measures
     from cinemill.measure.levels import Levels
     from cinemill.media.types import VideoTrack
-
-_ORDER = (
-    "dropouts",
-    "head-switch",
-    "chroma-align",
-    "deinterlace",
-    "ivtc",
-    "dirt",
-    "scratches",
-    "deflicker",
-    "denoise.mc",
-    "chroma-noise",
-    "deblock",
-    "dehalo",
-    "levels",
-    "crop",
-)
-"""What belongs before what: field by field first, then in whole pictures; noise before what sharpens."""
 
 # What can be seen, each in the unit of its measure. Below these there is nothing to mend.
 _NOISE = ((0.7, "hardly any"), (2.0, "a little"), (4.0, "clearly visible"), (1e9, "strong"))
@@ -56,27 +38,26 @@ class Advice:
     do: str = ""
     step: str = ""
 
+    @property
+    def name(self) -> str:
+        """The filter's, or its family's."""
+        return self.step.partition("=")[0].partition(".")[0]
+
+    @property
+    def sentence(self) -> str:
+        return " ".join(filter(None, (self.found, self.do)))
+
 
 def advice(findings: Findings, video: VideoTrack) -> list[Advice]:
-    """Everything worth telling, the most telling first."""
+    """What is the matter, the most telling first."""
     whole = findings.whole
-    told = [*_moments(whole, video), *_tape(whole, video), *_picture(whole, video), *_scenes(findings)]
-    return [Advice(one.found, one.do, one.step if _known(one.step) else "") for one in told]
+    told = [*_moments(whole, video), *_tape(whole, video), *_picture(whole, video)]
+    return [one if _known(one.name) else Advice(one.found) for one in told]
 
 
-def chain(told: Iterable[Advice]) -> str:
-    """All steps in the order in which they work, for --chain."""
-    steps = [one.step for one in told if one.step]
-    return ",".join(sorted(steps, key=lambda step: _ORDER.index(_name(step))))
-
-
-def _name(step: str) -> str:
-    return step.partition("=")[0]
-
-
-def _known(step: str) -> bool:
+def _known(name: str) -> bool:
     """Whether there is such a filter, or a family of that name."""
-    return not step or any(name == _name(step) or name.startswith(f"{_name(step)}.") for name in filters)
+    return any(known.partition(".")[0] == name for known in filters)
 
 
 def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
@@ -90,28 +71,28 @@ def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             yield Advice(
                 sentence,
                 f"Each field is a moment of its own; deinterlacing gives {2 * rate:.5g} whole pictures a second.",
-                f"deinterlace={order}",
+                _with("deinterlace", order),
             )
         case "2:3":
             do = f"Put together again, it is {rate * 4 / 5:.5g} whole pictures a second."
-            yield Advice(sentence, do, f"ivtc={order}")
+            yield Advice(sentence, do, _with("ivtc", order))
         case "2:2":
             yield Advice(
                 f"Film whose fields are paired one field late (2:2 pulldown) looks like this and is not: {sentence}",
                 "Fields are matched again; no picture is lost or made up.",
-                f"ivtc={order}:drop:false",
+                _with("ivtc", order, "drop:false"),
             )
         case "pulldown":
             yield Advice(
                 f"Film of {film} pictures a second on {rate:.5g} frames: fields repeat now and then.",
                 "Fields are matched into whole pictures; some are shown twice, as they were.",
-                f"ivtc={order}:drop:false",
+                _with("ivtc", order, "drop:false"),
             )
         case "blended":
             yield Advice(
                 f"Fields are blended of two pictures each, as a standards converter makes them. {sentence}",
                 "Deinterlacing keeps the ghosts; nothing here takes them apart.",
-                f"deinterlace={order}",
+                _with("deinterlace", order),
             )
         case "mixed":
             do = "Frames that are marked interlaced can be deinterlaced alone, or scenes treated one by one."
@@ -123,6 +104,11 @@ def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
                 yield Advice(f"Only {film} of {rate:.5g} pictures a second are new; the others are repeats.")
         case "unknown":
             yield Advice(sentence)
+
+
+def _with(name: str, *settings: str) -> str:
+    """A step with those settings that there are."""
+    return "=".join(filter(None, (name, ":".join(filter(None, settings)))))
 
 
 def _tape(found: Measures, video: VideoTrack) -> Iterator[Advice]:
@@ -245,7 +231,7 @@ def _levels(levels: Levels) -> Iterator[Advice]:
             yield Advice(f"{share:.1%} of the picture is clipped in the {where}: what was there is lost.")
 
 
-def _scenes(findings: Findings) -> Iterator[Advice]:
+def scenes(findings: Findings) -> Iterator[Advice]:
     if findings.scanned:
         count = len(findings.scenes)
         yield Advice("It is one scene." if count == 1 else f"It has {count} scenes.")

@@ -64,7 +64,7 @@ class AnalyzeOperation(Operation[Analyze, AnalyzeDecided]):
     def part(self, request: Request[Analyze], decided: AnalyzeDecided, chunk: Chunk, path: Path) -> Iterator[int]:
         from cinemill.measure import analysis
         from cinemill.media import read
-        from cinemill.operations import advice
+        from cinemill.operations import advice, remedies
 
         params, info = request.params, read.probe(request.inputs[0])
         steps = analysis.analysing(
@@ -76,11 +76,11 @@ class AnalyzeOperation(Operation[Analyze, AnalyzeDecided]):
             except StopIteration as end:
                 found: Findings = end.value
                 break
-        told = advice.advice(found, read.picture_of(info))
+        told = [*advice.advice(found, read.picture_of(info)), *advice.scenes(found)]
         record = {
             "findings": found.record(),
             "advice": [asdict(one) for one in told],
-            "chain": advice.chain(told),
+            "chain": str(remedies.all_of(told)),
             "table": _table(found),
         }
         path.write_text(json.dumps(record), "utf-8")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cinemill.catalogue import SubtitleFile
 from cinemill.filters import Chain, text
 from cinemill.filters.subtitles import Subtitles
+from cinemill.media import clock
 from cinemill.media.output import VideoOutput
 from cinemill.operations import operation
 from cinemill.operations.video import VideoOperation
@@ -30,4 +31,7 @@ class BurnOperation(VideoOperation[Burn]):
 
     def chain(self, params: Burn, info: MediaInfo) -> tuple[Chain, list[str]]:
         drawn = {name: getattr(params, name) for name in Subtitles.model_fields}
+        if params.file and info.video:
+            # Their clock begins with the programme, the picture's may begin later.
+            drawn["delay"] += clock.seconds(info.video.start_pts, info.video.time_base)
         return Chain((text.step("subtitles", drawn | {"file": params.file or info.path}),)), []

@@ -5,37 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from cinemill.catalogue import Field
-from cinemill.filters import Chain, Step, text
-from cinemill.media.output import VideoOutput
-from cinemill.operations import Request, operation
+from cinemill.filters import Chain, text
+from cinemill.operations import Request, advice, operation, remedies
 from cinemill.operations.video import VideoDecided, VideoOperation, indexed
+from cinemill.operations.wishes import Restore
 
 if TYPE_CHECKING:
-    from cinemill.measure.fields import Fields
     from cinemill.media.read import Index
     from cinemill.media.types import MediaInfo
 
 
-class Restore(VideoOutput):
-    fields: Literal["auto", "tff", "bff", "progressive", "telecine"] = "auto"
-    """What the picture is made of. auto looks at several places of the file and weighs what the file claims."""
-    deinterlace: Literal["bwdif", "w3fdif", "yadif", "qtgmc"] = "bwdif"
-    """How interlaced pictures become full ones. qtgmc is the steadiest, slow, and an engine to be installed."""
-    denoise: float = Field(0.3, ge=0, le=1)
-    """How much noise is taken away; 0 for none."""
-    deflicker: bool = False
-    """Even out brightness that changes from frame to frame, as old film does."""
-    height: int | None = Field(None, ge=16, le=8192, unit="px")
-    """Scale to this height, with square pixels."""
-    preview: float | None = Field(None, gt=0, le=600, unit="s")
-    """Make only so many seconds from the middle, without sound, and a sheet of before and after beside them."""
-    export_vpy: str | None = None
-    """Save the deinterlacing as a VapourSynth script under this name too; for interlaced material."""
-    chain: str | None = None
-    """Filters to run instead of those that the analysis chooses."""
+_WINDOWS, _WINDOW_FRAMES = 8, 40
+"""Stretches of the file that are looked at: enough to choose by, in a few seconds."""
 
 
 @operation
@@ -47,19 +30,15 @@ class RestoreOperation(VideoOperation[Restore]):
     example = "cinemill restore tape.avi -o tape.mp4"
 
     def chain(self, params: Restore, info: MediaInfo) -> tuple[Chain, list[str]]:
+        from cinemill.measure import analysis
+        from cinemill.media import read
+
         if params.chain is not None:
             return text.chain(params.chain), ["The chain is yours; nothing was analysed."]
-        steps, notes = _motion(params, info)
-        if params.deflicker:
-            steps.append(text.step("deflicker", {}))
-            notes.append("Brightness is evened out over a few frames.")
-        if params.denoise:
-            steps.append(text.step("denoise", {"strength": params.denoise}))
-            notes.append(f"Noise is reduced in the picture and in time, at strength {params.denoise:g}.")
-        if params.height:
-            steps.append(text.step("scale", {"height": params.height, "square": True}))
-            notes.append(f"The picture is scaled to {params.height} lines with square pixels.")
-        return Chain(tuple(steps)), notes
+        video, index = read.picture_of(info), indexed(info)
+        # Scenes are of no use here, and looking for them takes long.
+        found = analysis.analyse(info, index, windows=_WINDOWS, window_frames=_WINDOW_FRAMES, scan="none")
+        return remedies.chosen(params, advice.advice(found, video))
 
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         if params.preview is None or not index.pts:
@@ -110,30 +89,3 @@ def _write_script(request: Request[Restore], decided: VideoDecided) -> None:
     preset = steps[0]["params"].get("preset", "slow") if steps else "slow"
     script = qtgmc.script(str(request.inputs[0].resolve()), preset, order == "tff")
     Path(request.params.export_vpy or "").write_text(script, "utf-8")
-
-
-def _motion(params: Restore, info: MediaInfo) -> tuple[list[Step], list[str]]:
-    """The step that gives every moment its own full picture, and why it was chosen."""
-    verdict: str = params.fields
-    notes: list[str] = []
-    cadence: dict[str, str] = {}
-    if verdict == "auto":
-        found = _analysed(info)
-        notes = found.describe()
-        verdict = found.field_order if found.verdict == "unknown" else found.verdict
-        cadence = {"field_order": found.field_order} if found.field_order != "progressive" else {}
-    if verdict in ("tff", "bff"):
-        step = text.step(f"deinterlace.{params.deinterlace}", {"field_order": verdict})
-        return [step], [*notes, f"Every field becomes a full picture ({params.deinterlace}); the frame rate doubles."]
-    if verdict == "telecine":
-        return [text.step("ivtc", cadence)], [*notes, "Film frames are put together again and repeats dropped (ivtc)."]
-    if verdict == "mixed":
-        step = text.step(f"deinterlace.{params.deinterlace}", {"output": "frame"})
-        return [step], [*notes, "Frames that are marked interlaced are deinterlaced, the others pass."]
-    return [], [*notes, "The pictures are whole; nothing is deinterlaced."]
-
-
-def _analysed(info: MediaInfo) -> Fields:
-    from cinemill.measure import fields
-
-    return fields.analyse(info, indexed(info))
