@@ -21,7 +21,7 @@ _GRAIN = 4.0
 _AGREEMENT = 0.3
 """What the neighbours may differ by where they show what is behind a spot, as a share of how far it stands out."""
 _ALIKE = 0.36
-"""Squared difference of a moving thing from itself in a neighbour, as a share of the square of how far it stands out."""
+"""Squared difference of a moving thing from its like in a neighbour, as a share of the square of what stands out."""
 _UNSTEADY_BY = 16.0
 """Code values that count as differing around a spot."""
 _DOUBT = 0.25
@@ -88,7 +88,7 @@ class Around:
         return clear if clear.size else np.ones(1, np.float32)
 
     def _moves(self, box: Box, most: float) -> bool:
-        """Whether both neighbours have, within a twelfth of the height, what differs from `box` by less, squares summed."""
+        """Whether both neighbours have, within a twelfth of the height, what is like `box`: squares of less than `most`."""
         import cv2
 
         thing = self._widened(box, 2)
