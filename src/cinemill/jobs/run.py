@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cinemill.errors import Cancelled, ChunkFailed, CinemillError, OutputRefused
+from cinemill.errors import Cancelled, ChunkFailed, CinemillError, DiskFull, OutputRefused
 from cinemill.jobs.events import Done, Event, Joining, PartDone, Paused, Planned, Progress, Retried
 from cinemill.jobs.executors import Executor, Serial, Spoilt
 from cinemill.jobs.plan import CHUNK_SECONDS, Plan, Signature, plan, sign
@@ -86,9 +86,25 @@ def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Eve
         if old is None:
             folder.discard_parts()
         job = (old or job).model_copy(update={"overwrite": asked.overwrite})
-        folder.begin(job)
-        yield from _make(job, folder, executor)
-        return (yield from _join(job, folder))
+        with _room(output):
+            folder.begin(job)
+            yield from _make(job, folder, executor)
+            return (yield from _join(job, folder))
+
+
+@contextmanager
+def _room(output: Path | None) -> Generator[None, None, None]:
+    """Speak of the output where a part or a plan found no room."""
+    try:
+        yield
+    except DiskFull as error:
+        if output is None:
+            raise
+        raise DiskFull(
+            f"no room left for {output.name} on the disk of {output.resolve().parent}; what is finished is kept. "
+            "Make room and run the same command again.",
+            path=output,
+        ) from error
 
 
 def _refuse(request: Request[Any]) -> None:

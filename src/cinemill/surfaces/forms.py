@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cinemill.catalogue import Params, bounds, extra
+from cinemill.catalogue import Params, bounds, choices, extra
 from cinemill.catalogue import preset as named_preset
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.operations import Operation, Request, get
@@ -67,9 +67,9 @@ def _group(params: type[Params], name: str) -> str:
 
 def _entry(name: str, field: FieldInfo, group: str) -> Entry:
     inner = _without_none(field.annotation)
-    choices = tuple(str(value) for value in get_args(inner)) if get_origin(inner) is Literal else ()
+    named = choices(field)
     kind: Any = "text"
-    if choices:
+    if named:
         kind = "choice"
     elif inner is bool:
         kind = "flag"
@@ -83,7 +83,7 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
         help=" ".join((field.description or "").split()),
         default=None if field.is_required() else field.default,
         required=field.is_required(),
-        choices=choices,
+        choices=named,
         span=bounds(field),
         group=group,
     )
