@@ -394,23 +394,6 @@ def test_deinterlacers_let_progressive_frames_pass() -> None:
     assert [end(starts[Fraction(n, 25)]) for n in passed] == [Fraction(n + 1, 25) for n in passed]
 
 
-@pytest.mark.parametrize("mean", ["arithmetic", "geometric", "harmonic", "quadratic"])
-def test_deflicker_evens_brightness_out(mean: str) -> None:
-    dice = np.random.default_rng(5)
-    still = movie(1, noise=0)[0]
-    gains = 1 + dice.uniform(-0.1, 0.1, 30)
-    frames = [
-        replace(still, planes=(np.rint(still.planes[0] * gain).clip(0, 255).astype(np.uint8), *still.planes[1:]), pts=n)
-        for n, gain in enumerate(gains)
-    ]
-    out = run(f"deflicker=window:9:mean:{mean}", frames)
-
-    def flicker(stream: Sequence[Frame]) -> float:
-        return float(np.std(np.diff([frame.planes[0].mean() for frame in stream])))
-
-    assert flicker(out[:-9]) < flicker(frames[:-9]) / 2
-
-
 def checkers(count: int, noise: float) -> list[Frame]:
     """Drifting light over a board that stands still: what a denoiser should keep."""
     y, x = np.mgrid[:96, :128]

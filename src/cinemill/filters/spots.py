@@ -88,7 +88,7 @@ class Around:
         return clear if clear.size else np.ones(1, np.float32)
 
     def _moves(self, box: Box, most: float) -> bool:
-        """Whether both neighbours have, within a twelfth of the height, what is like `box`: squares of less than `most`."""
+        """Whether both neighbours have the like of `box` within a twelfth of the height, but for squares of `most`."""
         import cv2
 
         thing = self._widened(box, 2)
