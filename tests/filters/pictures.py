@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import networks
 from cinemill.errors import MissingResource
 from cinemill.filters import Chain, text
 from cinemill.media.colour import Colour
@@ -35,15 +36,20 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     cue = "1\n00:00:00,000 --> 00:01:00,000\n{}\n"
     srt.write_text(cue.format("" if flat else "HELLO"))
     grey = {"colour": "#808080"} if flat else {}
+    networks.onnx_file(folder / "blur.onnx")
+    networks.onnx_file(folder / "double.onnx", scale=2)
+    networks.rife_file(folder / "rife.safetensors")
     return {
         "chroma-align": {"x": 1.3, "y": 0.7},
         "chroma-shift": {"cb_x": 3},
         "crop": {"left": 3, "top": 5},
+        "denoise.model": {"model": str(folder / "blur.onnx")},
         "fit": {"width": 50, "height": 60, **grey},
         "format": {"pix_fmt": "yuv444p16le"},
         "fps": {"rate": 50},
         "grain": {"strength": 0 if flat else 0.3},
         "interpolate.flow": {"rate": 50},
+        "interpolate.rife": {"rate": 50, "model": str(folder / "rife.safetensors")},
         "lavfi": {"graph": "unsharp=5:5:1", "halo": 0},
         "levels": {"black": 5, "gamma": 1.2},
         "lut": {"file": cube},
@@ -55,6 +61,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "simulate.tape": {} if flat else {"passes": 2, "luma_noise": 4, "wander": 1, "dropouts": 3, "head_switch": 4},
         "simulate.telecine": {"rate": 50},
         "subtitles": {"file": srt},
+        "upscale.model": {"model": str(folder / "double.onnx")},
         "white-balance": {"temperature": 4000},
     }
 

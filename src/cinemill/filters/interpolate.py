@@ -12,7 +12,8 @@ more than its size from frame to frame: running limbs, wheels. Frames that old f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -47,14 +48,20 @@ def flow(frames: Iterator[Frame], p: Fps) -> Iterator[Frame]:
     """Change the frame rate, with new pictures made along the motion."""
     from cinemill.measure.motion import Motion
 
-    motion, tick = Motion(), 1 / p.rate
+    motion = Motion()
+    return resampled(frames, p.rate, lambda first, second: _Between(first, second, motion))
+
+
+def resampled(frames: Iterator[Frame], rate: Fraction, between: Callable[[Frame, Frame], Between]) -> Iterator[Frame]:
+    """`frames` at another rate, with what `between` two of them gives at each tick."""
+    tick = 1 / rate
     last: Frame | None = None
     length = tick
     for frame in frames:
         if last is not None:
             length = (frame.pts - last.pts) * frame.time_base
-            between = _Between(last, frame, motion)
-            yield from (_at(tick, pts, between) for pts in _ticks(last, length, tick))
+            pair = between(last, frame)
+            yield from (_at(tick, pts, pair) for pts in _ticks(last, length, tick))
         last = frame
     if last is not None:
         # Where the file does not say it, the last frame lasts as long as the one before.
@@ -67,11 +74,11 @@ def _ticks(frame: Frame, length: Fraction, tick: Fraction) -> range:
     return range(ceil(start / tick), ceil((start + length) / tick))
 
 
-def _at(tick: Fraction, pts: int, between: _Between) -> Frame:
+def _at(tick: Fraction, pts: int, between: Between) -> Frame:
     return replace(between.frame_at(pts * tick), pts=pts, time_base=tick, duration=1)
 
 
-class _Between:
+class Between(ABC):
     """Two successive frames, and the pictures between them."""
 
     def __init__(self, first: Frame, second: Frame, motion: Motion) -> None:
@@ -83,25 +90,40 @@ class _Between:
         self._length = second.pts * second.time_base - self._start
         self._stills = tuple(Still(frame.planes, frame.layout.bits) for frame in (first, second))
 
+    @abstractmethod
+    def made(self, share: float) -> Frame:
+        """The picture when a `share` of the time between the two has passed."""
+
     def frame_at(self, time: Fraction) -> Frame:
-        """The picture at `time` seconds; its own time is that of the first frame."""
+        """The picture at `time` seconds; its own time is that of one of the two."""
         share = float((time - self._start) / self._length)
         if share == 0:
             return self.first
         if self._length > _LONGEST:
             return self.first
-        if self._flows is None:
+        if self._onward is None:
             return self.first if share < 0.5 else self.second
-        return replace(self.first, planes=self._made(share, *self._flows))
+        return self.made(share)
 
     @cached_property
-    def _flows(self) -> tuple[Flow, Flow] | None:
-        """From the first to the second and back; None when they are of different scenes."""
+    def _onward(self) -> Flow | None:
+        """From the first to the second; None when they are of different scenes."""
         first, second = self._stills
         onward = self._motion.match(first.guide, second)
-        if onward.is_other_scene(first):
-            return None
-        return onward.flow, self._motion.flow(second.guide, first.guide)
+        return None if onward.is_other_scene(first) else onward.flow
+
+
+class _Between(Between):
+    """Along optical flow."""
+
+    @cached_property
+    def _back(self) -> Flow:
+        first, second = self._stills
+        return self._motion.flow(second.guide, first.guide)
+
+    def made(self, share: float) -> Frame:
+        assert self._onward is not None
+        return replace(self.first, planes=self._made(share, self._onward, self._back))
 
     def _made(self, share: float, onward: Flow, back: Flow) -> tuple[Plane, ...]:
         import cv2

@@ -1,0 +1,115 @@
+"""Networks with few channels and weights that are made up: ONNX files, and checkpoints of the true architectures."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def onnx_file(path: Path, scale: int = 1, size: tuple[int, int] | None = None, edge: float = 0.6) -> Path:
+    """A network that blurs a little, each colour by itself, and enlarges; what is flat stays flat."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    dice = np.random.default_rng(scale)
+    kernels = dice.uniform(0, edge, (3 * scale * scale, 1, 3, 3)).astype(np.float32)
+    kernels[:, :, 1, 1] = 2
+    kernels /= kernels.sum(axis=(2, 3), keepdims=True)
+    pads = np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+    shape = list(size) if size else ["h", "w"]
+    nodes = [
+        helper.make_node("Pad", ["x", "pads"], ["wide"], mode="edge"),
+        helper.make_node("Conv", ["wide", "kernels"], ["deep"], group=3),
+        helper.make_node("DepthToSpace", ["deep"], ["y"], blocksize=scale, mode="CRD"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "blur",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, *shape])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3, None, None])],
+        [numpy_helper.from_array(kernels, "kernels"), numpy_helper.from_array(pads, "pads")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def rife_file(path: Path, widths: tuple[int, ...] = (8, 8, 8, 8, 8), seed: int = 0) -> Path:
+    """RIFE 4.26 with narrow blocks; motions of a pixel or so."""
+    from safetensors.numpy import save_file
+
+    dice = np.random.default_rng(seed)
+    values: dict[str, Any] = {}
+
+    def layer(name: str, *shape: int, outputs: int) -> None:
+        values[f"{name}.weight"] = (dice.normal(0, 1, shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+        values[f"{name}.bias"] = dice.normal(0, 0.1, outputs).astype(np.float32)
+
+    layer("encode.cnn0", 4, 3, 3, 3, outputs=4)
+    layer("encode.cnn1", 4, 4, 3, 3, outputs=4)
+    layer("encode.cnn2", 4, 4, 3, 3, outputs=4)
+    layer("encode.cnn3", 4, 4, 4, 4, outputs=4)
+    for number, width in enumerate(widths):
+        block = f"blocks.{number}"
+        layer(f"{block}.conv0.0.0", width // 2, 28 if number else 15, 3, 3, outputs=width // 2)
+        layer(f"{block}.conv0.1.0", width, width // 2, 3, 3, outputs=width)
+        for at in range(2):
+            layer(f"{block}.convblock.{at}.conv", width, width, 3, 3, outputs=width)
+            values[f"{block}.convblock.{at}.beta"] = np.full((1, width, 1, 1), 0.1, np.float32)
+        layer(f"{block}.lastconv.0", width, 52, 4, 4, outputs=52)
+    save_file(values, path)
+    return path
+
+
+def checkpoint(path: Path, architecture: str, **options: Any) -> Path:
+    """A checkpoint of an architecture of spandrel's, with weights by chance."""
+    import torch
+
+    from cinemill.models import torch_backend
+
+    torch_backend.spandrel()
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = _module(architecture, options)
+    for parameter in module.parameters():
+        # Some begin at nothing, and then do nothing.
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, path)
+    return path
+
+
+def _module(architecture: str, options: dict[str, Any]) -> Any:
+    if architecture == "Compact":
+        from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
+
+        return SRVGGNetCompact(**({"num_feat": 12, "num_conv": 4, "upscale": 2, "act_type": "prelu"} | options))
+    if architecture == "ESRGAN":
+        from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet
+
+        return RRDBNet(**({"in_nc": 3, "out_nc": 3, "num_filters": 8, "num_blocks": 2, "scale": 4} | options))
+    if architecture == "SwinIR":
+        from spandrel.architectures.SwinIR.__arch.SwinIR import SwinIR
+
+        small = {"depths": [2, 2], "embed_dim": 12, "num_heads": [2, 2], "mlp_ratio": 2, "upscale": 2}
+        return SwinIR(**(small | {"img_size": 64, "window_size": 8, "upsampler": "pixelshuffle"} | options))
+    if architecture == "SCUNet":
+        from spandrel.architectures.SCUNet.__arch.SCUNet import SCUNet
+
+        return SCUNet(**({"in_nc": 3, "config": [1] * 7, "dim": 64} | options))
+    if architecture == "DRUNet":
+        from spandrel.architectures.DRUNet.__arch.network_unet import DRUNet
+
+        return DRUNet(**({"in_nc": 4, "out_nc": 3, "nc": [8, 8, 16, 16], "nb": 2} | options))
+    if architecture == "NAFNet":
+        from spandrel.architectures.NAFNet.__arch.NAFNet_arch import NAFNet
+
+        small = {"img_channel": 3, "width": 8, "middle_blk_num": 1}
+        return NAFNet(**(small | {"enc_blk_nums": [1, 1, 1, 1], "dec_blk_nums": [1, 1, 1, 1]} | options))
+    raise ValueError(architecture)
