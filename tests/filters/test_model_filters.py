@@ -19,7 +19,7 @@ from cinemill.media.colour import Colour
 from cinemill.media.rgb import of_rgb, to_rgb
 from cinemill.media.types import Frame
 from cinemill.models import torch_backend
-from cinemill.models.session import located
+from cinemill.models.sessions import located
 
 torch = pytest.importorskip("torch")
 Made = Callable[..., str]

@@ -13,7 +13,7 @@ import pytest
 
 import networks
 from cinemill.errors import InvalidParams, MissingModel, OpenFailed, OutOfMemory
-from cinemill.models import onnx_backend, session, torch_backend
+from cinemill.models import onnx_backend, sessions, torch_backend
 from cinemill.models.session import Wanted
 from cinemill.models.tiles import Tiler, least_tile
 
@@ -63,7 +63,7 @@ def psnr(one: Any, other: Any) -> float:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_tiles_are_the_whole_picture_through_the_module(architecture: str, made: Made) -> None:
-    opened = session.session(Wanted(made(architecture)))
+    opened = sessions.opened(Wanted(made(architecture)))
     tile = least_tile(opened.contract) // 3 * 4
     # A size that needs no padding, or the reference would see other borders.
     given = picture(opened.contract.inputs, -(-tile * 5 // 4 // 64) * 64, tile * 3 // 2)
@@ -75,7 +75,7 @@ def test_tiles_are_the_whole_picture_through_the_module(architecture: str, made:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_untiled_is_the_module_and_sizes_it_does_not_take_are_padded(architecture: str, made: Made) -> None:
-    opened = session.session(Wanted(made(architecture)))
+    opened = sessions.opened(Wanted(made(architecture)))
     given = picture(opened.contract.inputs, 64, 128)
     assert np.abs(Tiler(opened).run(given) - plainly(made(architecture), given)).max() < 1e-5
     scale = opened.contract.scale
@@ -92,7 +92,7 @@ def test_onnx_gives_what_torch_gives(architecture: str, made: Made, tmp_path: Pa
     axes = {"x": {0: "n", 2: "h", 3: "w"}, "y": {0: "n", 2: "sh", 3: "sw"}}
     with pytest.warns():
         torch.onnx.export(module, (torch.rand(1, 3, 64, 64),), str(path), dynamo=False, dynamic_axes=axes, **names)
-    ours, theirs = session.session(Wanted(path)), session.session(Wanted(made(architecture)))
+    ours, theirs = sessions.opened(Wanted(path)), sessions.opened(Wanted(made(architecture)))
     assert ours.contract.scale == theirs.contract.scale
     assert "onnxruntime on cpu" in ours.runs_on
     given = picture(3, 120, 90)
@@ -100,17 +100,17 @@ def test_onnx_gives_what_torch_gives(architecture: str, made: Made, tmp_path: Pa
 
 
 def test_batches_give_what_single_pictures_give(made: Made) -> None:
-    opened = session.session(Wanted(made("Compact")))
+    opened = sessions.opened(Wanted(made("Compact")))
     given = np.concatenate([picture(3, 60, 80), picture(3, 60, 80)[:, :, ::-1]])
     single = np.concatenate([opened.run(np.ascontiguousarray(one[None])) for one in given])
     assert np.abs(Tiler(opened, batch=2).run(given) - single).max() < 1e-6
 
 
 def test_a_session_says_where_it_runs_and_why(made: Made, caplog: pytest.LogCaptureFixture) -> None:
-    session.forget()
-    with caplog.at_level(logging.INFO, "cinemill.models.session"):
-        opened = session.session(Wanted(made("Compact"), device="cpu"))
-        again = session.session(Wanted(made("Compact"), device="cpu"))
+    sessions.forget()
+    with caplog.at_level(logging.INFO, "cinemill.models.sessions"):
+        opened = sessions.opened(Wanted(made("Compact"), device="cpu"))
+        again = sessions.opened(Wanted(made("Compact"), device="cpu"))
     assert opened is again, "filters share it"
     assert opened.runs_on == "torch on cpu in fp32"
     assert opened.why == "the model is a file for torch; asked for"
@@ -122,12 +122,12 @@ def test_an_onnx_file_beside_the_weights_is_taken_where_there_is_no_gpu(made: Ma
     weights = tmp_path / "net.safetensors"
     weights.write_bytes(made("Compact").read_bytes())
     with pytest.raises(InvalidParams, match=r"models convert net\.safetensors -o net\.onnx"):
-        session.session(Wanted(weights, backend="onnx"))
+        sessions.opened(Wanted(weights, backend="onnx"))
     networks.onnx_file(tmp_path / "net.onnx", scale=2)
-    if not session._has_gpu():
-        assert session.session(Wanted(weights)).runs_on.startswith("onnxruntime")
-    assert session.session(Wanted(weights, backend="onnx")).contract.scale == 2
-    assert session.session(Wanted(weights, backend="torch")).runs_on.startswith("torch")
+    if not sessions._has_gpu():
+        assert sessions.opened(Wanted(weights)).runs_on.startswith("onnxruntime")
+    assert sessions.opened(Wanted(weights, backend="onnx")).contract.scale == 2
+    assert sessions.opened(Wanted(weights, backend="torch")).runs_on.startswith("torch")
 
 
 def test_onnx_providers_that_fail_their_trial_are_passed_over_with_the_reason(
@@ -141,12 +141,12 @@ def test_onnx_providers_that_fail_their_trial_are_passed_over_with_the_reason(
 
 
 def test_onnx_sizes_are_found_by_trial_or_taken_as_they_are_fixed(tmp_path: Path) -> None:
-    free = session.session(Wanted(networks.onnx_file(tmp_path / "free.onnx", scale=3)))
+    free = sessions.opened(Wanted(networks.onnx_file(tmp_path / "free.onnx", scale=3)))
     assert (free.contract.scale, free.contract.multiple_of, free.contract.size) == (3, 1, None)
-    fixed = session.session(Wanted(networks.onnx_file(tmp_path / "fixed.onnx", scale=2, size=(96, 128))))
+    fixed = sessions.opened(Wanted(networks.onnx_file(tmp_path / "fixed.onnx", scale=2, size=(96, 128))))
     assert fixed.contract.size == (96, 128)
     given = picture(3, 150, 300)
-    free = session.session(Wanted(networks.onnx_file(tmp_path / "same.onnx", scale=2)))
+    free = sessions.opened(Wanted(networks.onnx_file(tmp_path / "same.onnx", scale=2)))
     assert np.abs(Tiler(fixed).run(given) - Tiler(free).run(given)).max() < 1e-5
 
 
@@ -204,19 +204,19 @@ class Evil:
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"params": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(OpenFailed, match="more than weights"):
-        session.session(Wanted(tmp_path / "evil.pth"))
+        sessions.opened(Wanted(tmp_path / "evil.pth"))
 
 
 def test_what_is_no_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
     for name in ("a.safetensors", "a.pth", "a.onnx"):
         (tmp_path / name).write_bytes(b"nonsense")
         with pytest.raises(OpenFailed, match=name):
-            session.session(Wanted(tmp_path / name))
+            sessions.opened(Wanted(tmp_path / name))
     torch.save({"weight": torch.zeros(3)}, tmp_path / "strange.pth")
     with pytest.raises(OpenFailed, match="no architecture that spandrel knows"):
-        session.session(Wanted(tmp_path / "strange.pth"))
+        sessions.opened(Wanted(tmp_path / "strange.pth"))
     with pytest.raises(MissingModel, match="is not there"):
-        session.located(str(tmp_path / "none.pth"))
+        sessions.located(str(tmp_path / "none.pth"))
 
 
 @pytest.mark.parametrize(
@@ -229,22 +229,22 @@ def test_what_is_no_model_is_refused_in_a_sentence(tmp_path: Path) -> None:
 )
 def test_what_torch_cannot_do_here_is_refused(options: dict[str, Any], said: str, made: Made) -> None:
     with pytest.raises(InvalidParams, match=said):
-        session.session(Wanted(made("Compact"), **options))
+        sessions.opened(Wanted(made("Compact"), **options))
 
 
 def test_what_onnx_cannot_do_is_refused(tmp_path: Path) -> None:
     path = networks.onnx_file(tmp_path / "a.onnx")
     with pytest.raises(InvalidParams, match="only backend=onnx runs"):
-        session.session(Wanted(path, backend="torch"))
+        sessions.opened(Wanted(path, backend="torch"))
     with pytest.raises(InvalidParams, match="device=mps: this onnxruntime has"):
-        session.session(Wanted(path, device="mps"))
+        sessions.opened(Wanted(path, device="mps"))
     with pytest.raises(InvalidParams, match="precision it was written with"):
-        session.session(Wanted(path, precision="fp16"))
+        sessions.opened(Wanted(path, precision="fp16"))
 
 
 def test_bfloat16_is_close_where_it_is_asked_for(made: Made) -> None:
     given = picture(3, 64, 64)
-    rough = session.session(Wanted(made("Compact"), precision="bf16"))
+    rough = sessions.opened(Wanted(made("Compact"), precision="bf16"))
     assert rough.runs_on.endswith("bf16")
-    fine = session.session(Wanted(made("Compact"))).run(given)
+    fine = sessions.opened(Wanted(made("Compact"))).run(given)
     assert 0 < np.abs(rough.run(given) - fine).max() < 0.05

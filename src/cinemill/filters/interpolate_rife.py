@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from cinemill.catalogue import Field
 from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
 from cinemill.filters.fps import Fps
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 class RifeParams(Fps):
     model: str = "rife-4.26"
     """A name of `cinemill models list`, or a file: .safetensors or .pkl of RIFE 4.25 or 4.26."""
-    flow_scale: Literal[1.0, 0.5, 0.25] = Field(1.0)
-    """How much smaller motion is looked for: 0.5 for 4K, where things move further than the network can see."""
+    shrink: Literal[1, 2, 4] = 1
+    """By how much the picture is made smaller to look for motion: 2 for 4K, where things move further."""
     device: str = "auto"
     """Where it runs: auto, cpu, cuda, cuda:1 or mps."""
     precision: Precision = "auto"
@@ -77,7 +76,8 @@ class _Between(Between):
 
 def _network(p: RifeParams) -> Rife:
     from cinemill.models import torch_backend
-    from cinemill.models.session import Wanted, located
+    from cinemill.models.session import Wanted
+    from cinemill.models.sessions import located
 
     path = located(p.model)
     if path.suffix == ".onnx":
@@ -87,4 +87,4 @@ def _network(p: RifeParams) -> Rife:
 
     device, _ = torch_backend.device_for(p.device)
     dtype = torch_backend.precision_for(Wanted(path, precision=p.precision), device, half=True, bfloat16=True)
-    return Rife(path, torch_backend.Place(device, dtype), p.flow_scale)
+    return Rife(path, torch_backend.Place(device, dtype), 1 / p.shrink)

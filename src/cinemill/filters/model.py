@@ -44,10 +44,11 @@ class Runs(Params):
 
 def session_for(model: str, p: Runs, partner: tuple[str, float] | None = None) -> Session:
     """The session of a model by name or path. Raises RequestError, MissingResource, OpenFailed."""
-    from cinemill.models.session import Wanted, located, session
+    from cinemill.models.session import Wanted
+    from cinemill.models.sessions import located, opened
 
     other = (located(partner[0]), partner[1]) if partner else None
-    return session(Wanted(located(model), p.backend, p.device, p.precision, other))
+    return opened(Wanted(located(model), p.backend, p.device, p.precision, other))
 
 
 def check_progressive(p: Params, frame: Frame) -> None:

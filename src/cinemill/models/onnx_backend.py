@@ -7,7 +7,7 @@ without it in silence. So each runs a tiny picture first, and why it was passed 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +187,7 @@ def _contract(run: Callable[[Floats], Floats], shape: list[Any], notes: dict[str
     scale = made.shape[2] // side
     if "multiple_of" not in told:
         told["multiple_of"] = _multiple(run, inputs, side, scale)
-    return Contract(scale, inputs, made.shape[1], **told)
+    return replace(Contract(scale, inputs, made.shape[1]), **told)
 
 
 def _tried(run: Callable[[Floats], Floats], channels: int, height: int, width: int) -> Floats:

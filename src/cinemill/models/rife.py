@@ -107,18 +107,15 @@ class Network(nn.Module):
     ) -> Tensor:
         """(N, 3, H, W) each, 0 to 1; `features` by `encode`; `moment` (N, 1, H, W), 0 at the first, 1 at the second."""
         one, other = features
-        motion: Tensor | None = None
-        mask = memory = warped = first
-        for block, size in zip(self.blocks, self.scales):
-            if motion is None:
-                seen = torch.cat((first, second, one, other, moment), 1)
-                motion, mask, memory = block(seen, None, size / scale)
-            else:
-                ours, theirs = _warped(one, motion[:, :2]), _warped(other, motion[:, 2:])
-                seen = torch.cat((*warped, ours, theirs, moment, mask, memory), 1)
-                change, mask, memory = block(seen, motion, size / scale)
-                motion = motion + change
+        coarse, *finer = zip(self.blocks, self.scales)
+        motion, mask, memory = coarse[0](torch.cat((first, second, one, other, moment), 1), None, coarse[1] / scale)
+        for block, size in finer:
             warped = (_warped(first, motion[:, :2]), _warped(second, motion[:, 2:]))
+            seen = (_warped(one, motion[:, :2]), _warped(other, motion[:, 2:]))
+            known = torch.cat((*warped, *seen, moment, mask, memory), 1)
+            change, mask, memory = block(known, motion, size / scale)
+            motion = motion + change
+        warped = (_warped(first, motion[:, :2]), _warped(second, motion[:, 2:]))
         share = torch.sigmoid(mask)
         return warped[0] * share + warped[1] * (1 - share)
 
@@ -126,9 +123,8 @@ class Network(nn.Module):
 def _warped(x: Tensor, motion: Tensor) -> Tensor:
     """`x` fetched from where `motion` (N, 2, H, W), columns and rows, leads."""
     height, width = x.shape[2:]
-    options = {"device": x.device, "dtype": torch.float32}
-    columns = torch.linspace(-1, 1, width, **options)[None, None, :]
-    rows = torch.linspace(-1, 1, height, **options)[None, :, None]
+    columns = torch.linspace(-1, 1, width, device=x.device)[None, None, :]
+    rows = torch.linspace(-1, 1, height, device=x.device)[None, :, None]
     # In half precision places in a large picture would be wrong by a pixel.
     far = motion.float()
     across = columns + far[:, 0] * (2 / max(1, width - 1))
@@ -172,7 +168,7 @@ def _renamed(values: dict[str, Tensor]) -> dict[str, Tensor]:
 @lru_cache(maxsize=2)
 def _opened(path: Path, mtime_ns: int, place: Place) -> Network:
     made = network(torch_backend.weights(path), path.name)
-    return made.to(place.device, place.dtype, memory_format=torch.channels_last)
+    return place.move(made)
 
 
 class Rife:

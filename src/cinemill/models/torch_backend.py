@@ -6,8 +6,9 @@ spandrel recognises the architecture by the names and shapes of the weights. Pic
 
 from __future__ import annotations
 
+import importlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,7 +68,7 @@ def _make_torchvision_load() -> None:
     """torchvision built for CUDA does not load beside torch for processors: two operations that it describes are
     missing. Once they are declared it loads, and spandrel uses neither."""
     try:
-        import torchvision  # noqa: F401
+        importlib.import_module("torchvision")
     except ImportError:
         return
     except RuntimeError:
@@ -192,11 +193,14 @@ class Place:
     def __str__(self) -> str:
         return f"{self.device} in {_names(self.dtype)}"
 
+    def move(self, module: Any) -> Any:
+        """A module there. Convolutions are faster with the channels of a pixel side by side."""
+        return module.to(self.device, self.dtype, memory_format=torch().channels_last)
+
     def put(self, array: Floats) -> Any:
         """An array as a tensor there."""
         tensor = torch().from_numpy(array)
         if tensor.ndim == 4:
-            # Convolutions on all devices are faster with the channels of a pixel side by side.
             return tensor.to(self.device, self.dtype, memory_format=torch().channels_last)
         return tensor.to(self.device, self.dtype)
 
@@ -225,7 +229,7 @@ class TorchSession:
         self.contract = contract
         self.place = place
         self.why = why
-        self.module = module.to(place.device, place.dtype, memory_format=torch().channels_last)
+        self.module = place.move(module)
         self._call = call or _plainly
         self._fast: Any = None
         if compile:
@@ -279,7 +283,7 @@ def _plainly(module: Any, pictures: Any) -> Any:
 
 
 @contextmanager
-def within_memory(place: Place) -> Iterator[None]:
+def within_memory(place: Place) -> Generator[None]:
     """Inference, with what torch raises for want of memory as OutOfMemory."""
     try:
         with torch().inference_mode():
