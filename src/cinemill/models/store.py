@@ -148,7 +148,7 @@ def _missing(model: Model, offline: bool = False) -> MissingModel:
         return MissingModel(
             f"the files of model {model.name} are gone or damaged; import them again.", model=model.name
         )
-    size = f" ({model.size / 1e6:.0f} MB)" if model.size else ""
+    size = f" ({model.size / 1e6:.1f} MB)" if model.size else ""
     why = " and nothing may be fetched (offline); on a machine that may," if offline else ";"
     return MissingModel(
         f"model {model.name} is not here{why} `cinemill models get {model.name}` fetches it{size}.", model=model.name

@@ -28,7 +28,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything there is to know, in the order in which people should read it."""
-    return [*_software(), *_encoders(), *_machine(), *_places()]
+    return [*_software(), *_encoders(), *_machine(), *_models(), *_places()]
 
 
 def _software() -> Iterator[Finding]:
@@ -81,6 +81,21 @@ def _machine() -> Iterator[Finding]:
         yield Finding("machine", "GPU", "works", f"{gpu.name} ({gpu.vendor}{memory})")
     if not found:
         yield Finding("machine", "GPU", "absent", "none found; everything runs on the processor")
+
+
+def _models() -> Iterator[Finding]:
+    from cinemill.models import registry, store
+    from cinemill.models.download import is_offline
+
+    try:
+        here = [model.name for model in registry.models().values() if store.is_here(model)]
+    except CinemillError as error:
+        yield Finding("models", "store", "broken", error.sentence)
+        return
+    known = f"{len(registry.ours())} are known; `cinemill models list` names them"
+    there = f"{len(here)} here ({', '.join(here)})" if here else "none is here yet"
+    offline = "; nothing is fetched (offline)" if is_offline() else ""
+    yield Finding("models", "store", "works" if here else "absent", f"{there}; {known}{offline}")
 
 
 def _places() -> Iterator[Finding]:
