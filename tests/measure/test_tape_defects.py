@@ -64,6 +64,15 @@ def test_a_streak_of_a_deinterlaced_tape_is_a_dropout_and_a_blob_is_dirt():
     assert defects(planes, 8, 0) == Defects(16 / 15, 16 / 15)
 
 
+def test_a_spark_among_flames_is_no_dirt():
+    dice = np.random.default_rng(0)
+    planes = [np.full((HEIGHT, WIDTH), 90, np.uint8) for _ in range(5)]
+    planes[2][100:106, 60:66] = planes[2][200:206, 200:206] = 220
+    for plane in planes:
+        plane[212:240, 170:240] = dice.integers(60, 200, (28, 70))
+    assert defects(planes, 8, 0) == Defects(0, 16 / 15)
+
+
 def test_depth_makes_no_difference():
     frames = taped(woven(moving("wheels", 12)), dropouts=15)
     deep = [replace(f, planes=tuple(p.astype(np.uint16) << 2 for p in f.planes), format="yuv420p10le") for f in frames]

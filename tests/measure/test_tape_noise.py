@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from footage import KINDS, VHS, filmed, luma, moving, taped, woven
+from footage import KINDS, VHS, at, filmed, luma, moving, taped, telecined, woven
 
-from cinemill.measure.noise import sigma, votes
+from cinemill.measure.noise import distinct, sigma, votes
 
 
 def measured(frames, plane: int = 0) -> float | None:
@@ -36,6 +36,27 @@ def test_soft_grain_of_a_film_that_stands_still_is_found_too():
     grain = filmed([f.__class__(f.planes, f.format, n, f.time_base, 1) for n, f in enumerate(still)], grain=6)
     # Grain is weaker away from middle grey, by up to three quarters.
     assert 3 < measured(grain) < 6.3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("film", "video"), [(16, 25), (18, 30), (12, 25)])
+def test_noise_that_is_repeated_with_its_fields_is_found(kind, film, video):
+    grainy = taped(at(moving(kind, 16), film), luma_noise=5)
+    values = [luma(frame) for frame in telecined(grainy, video)]
+    fives = list(zip(*(values[n:] for n in range(5))))
+    assert sigma([votes(*distinct(five)) for five in fives]) == pytest.approx(5, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_does_not_repeat_is_compared_with_its_neighbours(kind):
+    tape = [luma(frame) for frame in taped(woven(moving(kind, 10)), luma_noise=4)]
+    assert all(np.array_equal(one, other) for one, other in zip(distinct(tape[:5]), tape[1:4]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flicker_is_no_noise(kind):
+    frames = taped(filmed(at(moving(kind, 12), 18), flicker=0.05), luma_noise=4)
+    assert measured(frames) == pytest.approx(4, rel=0.1)
 
 
 def test_black_bars_of_a_file_are_not_taken_for_a_clean_picture():

@@ -114,3 +114,30 @@ def test_clipped_highlights_pile_up_and_bright_ones_do_not():
     assert clipped.clipped_bright > 0.2
     assert levels([histogram(grey(ramp))]).clipped_bright == 0
     assert levels([]) is None
+
+
+def test_flames_which_change_unlike_from_place_to_place_do_not_flicker():
+    dice = np.random.default_rng(0)
+    grey = at(moving("hills", 1) * 30, 25)
+    flames = [
+        replace(
+            f,
+            planes=(
+                np.uint8(np.clip(f.planes[0] * dice.normal(1, 0.3, (18, 20)).repeat(16, 0).repeat(18, 1), 0, 255)),
+            ),
+        )
+        for f in [replace(f, planes=f.planes[:1], format="gray") for f in grey]
+    ]
+    assert flicker([glance(f) for f in flames]) < 0.005
+
+
+def test_the_border_of_a_bar_is_no_edge_of_the_picture():
+    planes = [luma(f) for kind in KINDS for f in moving(kind, 4)]
+    barred = [plane.copy() for plane in planes]
+    for plane in barred:
+        plane[:, :40] = 16
+        plane[:, 40:44] += 40
+    clean, found = (
+        edges([steps(plane[:, 44 - at :], 0) for plane in some]) for some, at in ((planes, 0), (barred, 44))
+    )
+    assert found.behind == pytest.approx(clean.behind, abs=0.02)

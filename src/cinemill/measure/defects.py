@@ -29,6 +29,8 @@ _WILD = 0.03
 """Share of the picture above which it is no defect that came but a flash or another picture."""
 _SPECK = 40_000
 """The smallest dirt that counts is one part in so many of the picture: three pixels square on a tape."""
+_NEIGHBOURHOOD, _RESTLESS = 8, 0.1
+"""Part of the height, and the share of so large a square around dirt that may change."""
 _FOOT = 16
 """The lowest 1/16 of the picture is left out: decks change heads there."""
 
@@ -49,18 +51,23 @@ def defects(planes: Sequence[Plane], bits: int, noise: float) -> Defects | None:
     lines, columns = planes[2].shape
     high = lines - lines // _FOOT
     shown = [_eight_bits(plane[:high], bits) for plane in planes]
-    found = np.zeros((high, columns), np.uint8)
+    found, restless = np.zeros((2, high, columns), np.uint8)
     for parity in (0, 1):
-        found[parity::2] = _spikes([np.ascontiguousarray(plane[parity::2]) for plane in shown], noise)
+        fields = [np.ascontiguousarray(plane[parity::2]) for plane in shown]
+        found[parity::2], restless[parity::2] = _spikes(fields, noise)
     if found.mean() > _WILD:
         return None
     # Noise breaks streaks up, and what lies on one field alone is a row of streaks.
     joined = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((3, 5), np.uint8))
-    _, _, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    _, _, boxes, centres = cv2.connectedComponentsWithStats(joined, connectivity=8)
     wide, tall, area = (boxes[1:, at] for at in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
     # A deinterlacer makes three lines of one.
     streak = (tall <= 3) & (wide >= 4 * tall) & (wide >= max(6, columns // 100))
     blob = ~streak & (tall >= 2) & (wide >= 2) & (area >= max(6, lines * columns // _SPECK))
+    # Sparks and drops fly among their like.
+    around = cv2.blur(restless.astype(np.float32), (lines // _NEIGHBOURHOOD | 1,) * 2)
+    across, down = np.rint(centres[1:]).astype(int).T
+    blob &= around[down, across] < _RESTLESS
     return Defects(float(streak.sum()) * lines / high, float(blob.sum()) * lines / high)
 
 
@@ -78,8 +85,8 @@ def _eight_bits(plane: Plane, bits: int) -> NDArray[np.uint8]:
     return plane if plane.dtype == np.uint8 else (plane >> (bits - 8)).astype(np.uint8)
 
 
-def _spikes(fields: Sequence[Plane], noise: float) -> NDArray[Any]:
-    """1 where the middle field stands out."""
+def _spikes(fields: Sequence[Plane], noise: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """1 where the middle field stands out, and where it changes otherwise."""
     now, clear = fields[2], max(_CLEAR, _NOISE * noise)
     before = _even(_other(now, fields[1], fields[0], noise), now)
     after = _even(_other(now, fields[3], fields[4], noise), now)
@@ -87,9 +94,11 @@ def _spikes(fields: Sequence[Plane], noise: float) -> NDArray[Any]:
     near = np.ones(size[::-1], np.uint8)
     brightest = cv2.max(cv2.dilate(before, near), cv2.dilate(after, near))
     darkest = cv2.min(cv2.erode(before, near), cv2.erode(after, near))
-    stands_out = cv2.max(cv2.subtract(now, brightest), cv2.subtract(darkest, now)) > clear
+    stands_out = np.asarray(cv2.max(cv2.subtract(now, brightest), cv2.subtract(darkest, now)) > clear, np.uint8)
     agree = np.asarray(cv2.absdiff(cv2.blur(before, size), cv2.blur(after, size)) < clear / 2, np.uint8)
-    return np.asarray(stands_out & (np.asarray(cv2.erode(agree, near)) > 0), np.uint8)
+    spikes = np.asarray(stands_out & (np.asarray(cv2.erode(agree, near)) > 0), np.uint8)
+    changed = cv2.max(cv2.absdiff(now, before), cv2.absdiff(now, after)) > clear
+    return spikes, np.asarray(changed & (cv2.dilate(stands_out, near) == 0), np.uint8)
 
 
 def _other(now: Plane, next_to: Plane, beyond: Plane, noise: float) -> Plane:

@@ -27,6 +27,8 @@ _EVEN = 0.15
 """Share of its height by which the stretches beside an edge may deviate, beside noise."""
 _SHARP = 0.8
 """Share of its height that a sharp edge climbs in four pixels."""
+_UPRIGHT = 0.25
+"""Share of the lines that have an edge in one column when it is the border of a black bar."""
 _MOST = 1500
 """Edges of one plane, which is plenty."""
 _FEW = 200
@@ -63,6 +65,8 @@ def steps(luma: Floats, noise: float) -> Floats:
     rise = luma[:, 4:] - luma[:, :-4]
     steep = np.abs(rise[:, REACH:-REACH])
     places = np.argwhere(steep > max(_HEIGHT, 6 * noise)) if steep.size else np.zeros((0, 2), np.int64)
+    # The border of a bar, which is drawn and not recorded, would drown the picture's edges.
+    places = places[np.bincount(places[:, 1], minlength=luma.shape[1])[places[:, 1]] < _UPRIGHT * len(luma)]
     places = places[:: max(1, len(places) // (8 * _MOST))]
     near = np.arange(-REACH, REACH + 1)
     around = luma[places[:, :1], places[:, 1:] + REACH + 2 + near]

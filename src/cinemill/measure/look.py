@@ -167,12 +167,12 @@ class _Close:
         self.scale = 2.0 ** (bits - 8)
         luma = [_values(frame, 0) for frame in (before, now, after)]
         narrow = [_middle(plane, _COLUMNS) for plane in luma]
-        votes = noise.votes(narrow[0], narrow[1], narrow[2])
+        votes = _votes([_middle(_values(frame, 0), _COLUMNS) for frame in frames])
         sigma = noise.sigma([votes]) or 0.0
         found.luma_noise.append(votes)
         if now.layout.family == "yuv":
             for plane in (1, 2):
-                found.chroma_noise.append(noise.votes(*(_values(frame, plane) for frame in (before, now, after))))
+                found.chroma_noise.append(_votes([_values(frame, plane) for frame in frames]))
         self._extents.append(bars.extent(luma[1]))
         if (unrest := headswitch.unrest(luma[0], luma[1])) is not None:
             found.unrest.append(unrest)
@@ -186,6 +186,10 @@ class _Close:
         if len(found.blocking) % 2:
             self._pairs.append((chroma.across(now), chroma.down(now)))
             found.steps.append(edges.steps(narrow[1], sigma))
+
+
+def _votes(planes: list[Floats]) -> noise.Votes:
+    return noise.votes(*noise.distinct(planes))
 
 
 def _values(frame: Frame, plane: int) -> Floats:

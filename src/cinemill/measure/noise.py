@@ -22,12 +22,16 @@ Floats = NDArray[Any]
 """float32"""
 
 _BLOCK = 16
+_WIDE = 65
+"""Side of the square whose mean does not count as noise. Noise of colour, in patches of a dozen px, loses 1 % by it."""
 _ROUNDING = 1 / 12
 """Variance that rounding to whole code values adds."""
 _ALIKE = 0.2
 """Blocks within this share of the commonest sigma are of one kind; chance spreads them by 0.06 to 0.12."""
 _ENOUGH = 0.2
 """Share of blocks that must be of that kind for it to be believed."""
+_REPEATED = 0.3
+"""Change of a field since the one before, as a share of that since the one before that, when it is the same again."""
 _BLACK = 20.0
 """Mean code value below which an even block is a black bar, which tells nothing."""
 
@@ -40,9 +44,26 @@ class Votes:
     in_time_and_down: Floats
 
 
+def distinct(planes: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    """The middle one of five successive planes between the nearest that differ, field by field.
+
+    Film on video repeats fields, and the noise of the film with them.
+    """
+    first, before, now, after, last = planes
+    before, after = before.copy(), after.copy()
+    for parity in (0, 1):
+        for near, far in ((before, first), (after, last)):
+            change, further = (float(np.abs(now[parity::2] - one[parity::2]).mean()) for one in (near, far))
+            if change < _REPEATED * further:
+                near[parity::2] = far[parity::2]
+    return before, now, after
+
+
 def votes(before: Floats, now: Floats, after: Floats) -> Votes:
     """The votes of one plane of three successive frames, (H, W) in 8-bit code values."""
     change = before - 2 * now + after
+    # Brightness that flickers is no noise; nor is a fade.
+    change -= cv2.blur(change, (_WIDE, _WIDE))
     seen = ~_black(now)
     # Each filter's gain for white noise is the sum of its squared taps: 1 + 4 + 1, and 6 times that.
     in_time = _means(np.square(change))[seen] / 6
