@@ -138,6 +138,21 @@ def test_process_that_dies_is_blamed_alone(lanes: int, trouble: Ask, folder: Pat
     assert not list((folder / ".out.cinemill").glob("*.tmp*"))
 
 
+def devices_seen(folder: Path) -> list[str]:
+    return [line.split()[2] for line in (folder / "in.attempts").read_text().splitlines()]
+
+
+def test_each_process_sees_a_device_of_its_own(trouble: Ask, folder: Path) -> None:
+    gather(trouble(chunks=2), Processes(2, [{"TROUBLE_DEVICE": "a"}, {"TROUBLE_DEVICE": "b"}]))
+    assert sorted(devices_seen(folder)) == ["a", "b"]
+
+
+def test_process_that_dies_leaves_its_device_to_its_successor(trouble: Ask, folder: Path) -> None:
+    _, error = gather(trouble(chunks=2, fault="death", times=1), Processes(1, [{"TROUBLE_DEVICE": "a"}]))
+    assert error is None
+    assert devices_seen(folder) == ["a", "a", "a"]
+
+
 def test_fault_in_another_process_brings_its_traceback(trouble: Ask) -> None:
     _, error = gather(trouble(fault="bug"), Processes(1))
     assert error

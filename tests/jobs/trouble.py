@@ -93,7 +93,7 @@ def log(source: Path, chunk: int) -> int:
     """Note an attempt beside the input; its number."""
     path = source.with_name(f"{source.name}.attempts")
     with path.open("a") as file:
-        file.write(f"{chunk} {os.getpid()}\n")
+        file.write(f"{chunk} {os.getpid()} {os.environ.get('TROUBLE_DEVICE', '')}\n")
     return sum(line.split()[0] == str(chunk) for line in path.read_text().splitlines())
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -30,7 +30,7 @@ from cinemill.errors import (
     ResourceError,
     UnknownName,
 )
-from cinemill.hardware import cores
+from cinemill.hardware import cores, gpus
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk
 
@@ -118,19 +118,25 @@ class Serial:
 
 
 class Processes:
-    """`lanes` processes, each on a chunk of its own; a lane that dies takes no other with it."""
+    """`lanes` processes, each on a chunk of its own; a lane that dies takes no other with it.
 
-    def __init__(self, lanes: int) -> None:
+    Each of `devices` is the environment in which a process sees one graphics processor and no other; lanes share none
+    as long as there are enough.
+    """
+
+    def __init__(self, lanes: int, devices: Sequence[Mapping[str, str]] = ()) -> None:
         self.lanes = lanes
+        self.devices = devices
 
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing:
         waiting = deque((chunk, 1) for chunk in chunks)
+        devices = deque(self.devices)
         idle: list[_Lane] = []
         busy: dict[Any, tuple[_Lane, Chunk, int]] = {}
         try:
             while waiting or busy:
                 while waiting and len(busy) < self.lanes:
-                    lane = idle.pop() if idle else _Lane(folder)
+                    lane = idle.pop() if idle else _Lane(folder, devices.popleft() if devices else {})
                     chunk, attempt = waiting.popleft()
                     lane.tell(chunk)
                     busy[lane.pipe] = lane, chunk, attempt
@@ -151,6 +157,8 @@ class Processes:
                     del busy[lane.pipe]
                     if lane.process.is_alive():
                         idle.append(lane)
+                    elif lane.device:
+                        devices.append(lane.device)
         finally:
             for lane in [*idle, *(lane for lane, _, _ in busy.values())]:
                 lane.end()
@@ -159,10 +167,11 @@ class Processes:
 class _Lane:
     """A process that makes chunks of a job one after another, and the pipe to it."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, device: Mapping[str, str]) -> None:
+        self.device = device
         context = multiprocessing.get_context("spawn")
         self.pipe, far_end = context.Pipe()
-        self.process = context.Process(target=_live, args=(folder.path, far_end), daemon=True)
+        self.process = context.Process(target=_live, args=(folder.path, far_end, device), daemon=True)
         with _without_interrupts():
             self.process.start()
         far_end.close()
@@ -217,8 +226,9 @@ def _without_interrupts() -> Generator[None, None, None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _live(path: Path, pipe: Connection) -> None:
+def _live(path: Path, pipe: Connection, device: Mapping[str, str]) -> None:
     """What a lane does until it is killed or its parent is gone."""
+    os.environ.update(device)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
@@ -249,7 +259,13 @@ def _spaced(numbers: Iterator[int]) -> Iterator[int]:
 
 
 def executor(where: str) -> Executor:
-    """The executor for `--on`. Raises UnknownName."""
+    """The executor for `--on`: several processes are one for each GPU, where there are several, or for each core.
+
+    Raises UnknownName.
+    """
     if where not in PLACES:
         raise UnknownName("place to run", where, PLACES)
-    return Processes(cores()) if where == "processes" else Serial()
+    if where != "processes":
+        return Serial()
+    devices = [gpu.alone for gpu in gpus() if gpu.alone]
+    return Processes(len(devices), devices) if len(devices) > 1 else Processes(cores())
