@@ -1,6 +1,5 @@
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import pytest
@@ -116,63 +115,3 @@ def test_stretches_of_film_that_stand_still_speak_for_the_cadence_around_them():
     assert cadence.judge(seen, order) == "pulldown"
     assert cadence.judge([*seen, *[cadence.Pace("interlaced", None, 50)] * 5], order) == "mixed"
     assert cadence.judge([], order) == "unknown"
-
-
-ORDERS = ("tff", "bff")
-
-
-def clips(count: int) -> list[tuple[str, list[Frame], FieldOrder, str]]:
-    """Kind of clip, frames, what a file would claim (often wrongly), and the true answer of `answer`."""
-    rng = np.random.default_rng(0)
-    made_of: list[tuple[str, list[Frame], FieldOrder, str]] = []
-    for number in range(count):
-        kind, order = KINDS[number % 3], ORDERS[number // 3 % 2]
-        seed = number // 12
-        claim: Any = ("tff", "bff", "progressive")[int(rng.integers(3))]
-        noise = float(rng.choice([0, 0, 2, 4]))
-        match number % 10:
-            case 0 | 1:
-                frames, answer = made(kind, "video", order, seed), order
-            case 2:
-                frames, answer, claim = made(kind, "video", "bff", seed), "bff", "bff"
-            case 3:
-                frames, answer = made(kind, "2:3", order, seed), "telecine"
-            case 4:
-                frames, answer = made(kind, "late", order, seed), order
-            case 5:
-                frames, answer = made(kind, "whole", order, seed), "progressive"
-            case 6:
-                video, film = made(kind, "video", order, seed), made(kind, "whole", order, seed)
-                frames, answer, noise = at([*video[:40], *film], 25), "mixed", 0
-            case 7:
-                frames, answer = [replace(moving(kind, 1, seed, **SIZE)[0], pts=n) for n in range(40)], "claim"
-            case 8:
-                frames, answer, noise = at(moving(kind, 1, seed, **SIZE) * 40, 25), "claim", 6
-            case _:
-                frames, answer, noise = taped(made(kind, "video", order, seed), luma_noise=5, line_jitter=0.3), order, 0
-        made_of.append((kind, taped(frames, luma_noise=noise) if noise else frames, claim, answer))
-    return made_of
-
-
-def right(found: fields.Fields, claim: str, answer: str) -> bool:
-    if answer == "claim":
-        return not found.measured and found.verdict in (claim, "unknown") and found.confidence <= 0.3
-    return found.verdict == answer
-
-
-def wrong_ones(count: int) -> list[tuple[int, str, fields.Fields]]:
-    checked = [
-        (n, answer, claim, judged(frames, claim)[0]) for n, (_, frames, claim, answer) in enumerate(clips(count))
-    ]
-    return [(n, answer, found) for n, answer, claim, found in checked if not right(found, claim, answer)]
-
-
-def test_field_order_of_a_dozen_clips():
-    assert wrong_ones(12) == []
-
-
-@pytest.mark.slow
-def test_field_order_of_two_hundred_clips_is_right_and_never_confidently_wrong():
-    wrong = wrong_ones(200)
-    assert len(wrong) <= 2
-    assert all(found.confidence < 0.6 for _, _, found in wrong)
