@@ -1,0 +1,65 @@
+"""Small networks for processors: most of their work is done on pictures of a quarter and a sixteenth of the size.
+
+All take and give luma from 0 to 1, as float32 (batch, channels, height, width). What a simple method can do is built
+in, and only the difference from it is learned, so that still and even areas stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Body(nn.Module):
+    """Convolutions at a half of the resolution, and between them at a quarter: a small U-Net.
+
+    (B, inputs, H, W) -> (B, outputs, H, W); H and W are multiples of 4.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, deep: int, depth: int) -> None:
+        super().__init__()
+        self.head = nn.Sequential(_conv(4 * inputs, width), nn.ReLU(), _conv(width, width), nn.ReLU())
+        self.down = nn.Sequential(_conv(width, deep, stride=2), nn.ReLU())
+        self.inner = nn.Sequential(*(layer for _ in range(depth) for layer in (_conv(deep, deep), nn.ReLU())))
+        self.up = nn.Conv2d(deep, 4 * width, 1)
+        self.tail = nn.Sequential(_conv(width, width), nn.ReLU(), _conv(width, 4 * outputs))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        near = self.head(nn.functional.pixel_unshuffle(pictures, 2))
+        far = nn.functional.pixel_shuffle(self.up(self.inner(self.down(near))), 2)
+        return nn.functional.pixel_shuffle(self.tail(torch.relu(near + far)), 2)
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, padding_mode="zeros")
+
+
+class Deinterlacer(nn.Module):
+    """Five successive fields -> the lines that the middle one lacks.
+
+    (B, 5, H/2, W) -> (B, 1, H/2, W). Line i that is given lies between lines i and i+1 of the middle field; fields
+    1 and 3 (from 0) have a line at that place, one moment before and after. A lower field is turned upside down first.
+    """
+
+    def __init__(self, width: int, deep: int, depth: int) -> None:
+        super().__init__()
+        self.body = Body(5, 3, width, deep, depth)
+
+    def forward(self, fields: Tensor) -> Tensor:
+        here = fields[:, 2:3]
+        below = torch.cat([here[:, :, 1:], here[:, :, -1:]], 2)
+        between = (here + below) * 0.5
+        before, after, rest = self.body(fields - 0.5).split(1, 1)
+        return between + before * (fields[:, 1:2] - between) + after * (fields[:, 3:4] - between) + rest
+
+
+def weights(net: nn.Module) -> int:
+    """How many numbers a network has learned."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+def state(net: nn.Module) -> dict[str, Any]:
+    """The weights by name, as float32 in main memory."""
+    return {name: value.detach().float().cpu() for name, value in net.state_dict().items()}
