@@ -9,6 +9,7 @@ from cinemill.damage import film, tape
 from cinemill.damage.amounts import Film, Tape
 from cinemill.measure.defects import Defects, defects, mean
 from cinemill.measure.scratches import scratches
+from cinemill.media.types import Frame
 
 
 def counted(frames, noise: float = 0) -> Defects:
@@ -106,6 +107,14 @@ def test_the_border_of_a_bar_is_no_scratch():
     plane[:, 40:42] = 110
     assert scratches(plane) == 0
     assert scratches(np.zeros((10, 10), np.float32)) == 0
+
+
+def test_ringing_beside_a_bar_is_no_scratch():
+    frames = [luma(frame) for frame in moving("hills", 6)]
+    for plane in frames:
+        plane[:, -60:] = 16
+    barred = [Frame((np.uint8(plane),), "gray", n, Fraction(1, 25)) for n, plane in enumerate(frames)]
+    assert sum(scratches(luma(frame)) for frame in taped(barred, ringing=0.3, luma_blur=0.6)) == 0
 
 
 def test_the_clock_does_not_matter():

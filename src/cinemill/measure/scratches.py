@@ -20,6 +20,8 @@ _FAINT = 3.0
 """Code values by which a scratch stands out from either side, at least."""
 _ALIKE = 0.5
 """Share of the larger step by which the steps on either side may differ. An edge, with its halo, has one side."""
+_EDGE = 3.0
+"""How many times as high as a scratch an upright edge beside it is, to be the cause of it."""
 _SIDE = 3.5
 """Pixels from a scratch to what is beside it, on a tape's 720."""
 
@@ -34,5 +36,10 @@ def scratches(luma: NDArray[Any]) -> int:
     left, right = here - parts[:, : -2 * side], here - parts[:, 2 * side :]
     above, below = np.minimum(left, right), -np.maximum(left, right)
     alike = np.abs(left - right) < _ALIKE * np.maximum(np.abs(left), np.abs(right))
+    # Beside an edge that is as tall, as that of a bar, a recorder's ringing makes lines.
+    steps = np.median(np.abs(left), axis=0)[None]
+    beside = cv2.dilate(steps, np.ones((1, 6 * side + 1), np.uint8))[0]
+    alone = beside < _EDGE * np.maximum(np.median(above, axis=0), np.median(below, axis=0))
     lines = np.maximum(*(((stands > _FAINT) & alike).mean(axis=0) for stands in (above, below))) >= _LONG
+    lines &= alone
     return int(np.count_nonzero(np.diff(lines.astype(np.int8), prepend=0) == 1))
