@@ -37,6 +37,77 @@ def onnx_file(path: Path, scale: int = 1, size: tuple[int, int] | None = None, e
     return path
 
 
+FACE = np.array([(0.377, 0.469), (0.623, 0.469), (0.501, 0.613), (0.393, 0.725), (0.612, 0.725)], np.float32)
+"""Where eyes, nose and corners of the mouth lie in the picture of a face, as parts of its side."""
+
+
+def yunet_file(path: Path, side: float = 64) -> Path:
+    """A YuNet that takes each white square of 8 x 8 for the middle of a face `side` pixels wide."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants = [], [numpy_helper.from_array(np.array([1, -1, 1], np.int64), "flat")]
+    constants += [
+        numpy_helper.from_array(np.full((1, 3, 1, 1), 1 / 3, np.float32), "mean"),
+        numpy_helper.from_array(np.zeros(4, np.float32), "no_box"),
+        numpy_helper.from_array(np.zeros(10, np.float32), "no_points"),
+    ]
+    nodes.append(helper.make_node("Conv", ["input", "mean"], ["grey"]))
+    for stride in (8, 16, 32):
+        sure = 5 / 255 if stride == 8 else 0
+        points = ((FACE - 0.5) * side / stride + 0.5).reshape(10)
+        constants.append(numpy_helper.from_array(np.full(1, sure, np.float32), f"gain{stride}"))
+        constants.append(numpy_helper.from_array(np.full(1, -4 if stride == 8 else 0, np.float32), f"bias{stride}"))
+        constants.append(numpy_helper.from_array(points, f"points{stride}"))
+        constants.append(numpy_helper.from_array(np.log(np.full(4, 1, np.float32)), f"box{stride}"))
+        size = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+        nodes += [
+            helper.make_node("AveragePool", ["grey"], [f"a{stride}"], **size),
+            helper.make_node("Reshape", [f"a{stride}", "flat"], [f"b{stride}"]),
+            helper.make_node("Mul", [f"b{stride}", f"gain{stride}"], [f"c{stride}"]),
+            helper.make_node("Add", [f"c{stride}", f"bias{stride}"], [f"d{stride}"]),
+            helper.make_node("Clip", [f"d{stride}", "zero", "one"], [f"cls_{stride}"]),
+            helper.make_node("Clip", [f"d{stride}", "zero", "one"], [f"obj_{stride}"]),
+            helper.make_node("Mul", [f"b{stride}", "no_box"], [f"e{stride}"]),
+            helper.make_node("Add", [f"e{stride}", f"box{stride}"], [f"bbox_{stride}"]),
+            helper.make_node("Mul", [f"b{stride}", "no_points"], [f"f{stride}"]),
+            helper.make_node("Add", [f"f{stride}", f"points{stride}"], [f"kps_{stride}"]),
+        ]
+    constants += [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("zero", 0), ("one", 1))]
+    widths = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+    outputs = [
+        helper.make_tensor_value_info(f"{kind}_{stride}", TensorProto.FLOAT, [1, (640 // stride) ** 2, width])
+        for kind, width in widths.items()
+        for stride in (8, 16, 32)
+    ]
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 640, 640])
+    graph = helper.make_graph(nodes, "yunet", [given], outputs, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def face_file(path: Path, keep: float = 1.0, add: float = 0.0, weight: bool = False) -> Path:
+    """A network for faces in facefusion's form: face * keep + add (+ the weight), from -1 to 1."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = [1, 3, 512, 512]
+    inputs = [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)]
+    nodes = [
+        helper.make_node("Mul", ["input", "keep"], ["kept"]),
+        helper.make_node("Add", ["kept", "add"], ["sum" if weight else "output"]),
+    ]
+    if weight:
+        inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, [1]))
+        nodes.append(helper.make_node("Cast", ["weight"], ["w"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Add", ["sum", "w"], ["output"]))
+    constants = [numpy_helper.from_array(np.full(1, v, np.float32), n) for n, v in (("keep", keep), ("add", add))]
+    made = [helper.make_tensor_value_info("output", TensorProto.FLOAT, shape)]
+    graph = helper.make_graph(nodes, "face", inputs, made, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
 def rife_file(path: Path, widths: tuple[int, ...] = (8, 8, 8, 8, 8), seed: int = 0) -> Path:
     """RIFE 4.26 with narrow blocks; motions of a pixel or so."""
     from safetensors.numpy import save_file
@@ -107,6 +178,11 @@ def _module(architecture: str, options: dict[str, Any]) -> Any:
         from spandrel.architectures.DRUNet.__arch.network_unet import DRUNet
 
         return DRUNet(**({"in_nc": 4, "out_nc": 3, "nc": [8, 8, 16, 16], "nb": 2} | options))
+    if architecture == "RestoreFormer":
+        from spandrel.architectures.RestoreFormer.__arch.restoreformer_arch import RestoreFormer
+
+        small = {"n_embed": 16, "embed_dim": 32, "ch": 32, "ch_mult": (1, 1, 1, 1, 1, 1), "num_res_blocks": 1}
+        return RestoreFormer(**(small | {"z_channels": 32} | options))
     if architecture == "NAFNet":
         from spandrel.architectures.NAFNet.__arch.NAFNet_arch import NAFNet
 

@@ -39,11 +39,18 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     networks.onnx_file(folder / "blur.onnx")
     networks.onnx_file(folder / "double.onnx", scale=2)
     networks.rife_file(folder / "rife.safetensors")
+    networks.yunet_file(folder / "yunet.onnx", side=24)
+    networks.face_file(folder / "face.onnx", keep=0.5, add=-0.2, weight=True)
     return {
         "chroma-align": {"x": 1.3, "y": 0.7},
         "chroma-shift": {"cb_x": 3},
         "crop": {"left": 3, "top": 5},
         "denoise.model": {"model": str(folder / "blur.onnx")},
+        "faces": {
+            "model": str(folder / "face.onnx"),
+            "detector": str(folder / "yunet.onnx"),
+            "smallest": 4,
+        },
         "fit": {"width": 50, "height": 60, **grey},
         "format": {"pix_fmt": "yuv444p16le"},
         "fps": {"rate": 50},
@@ -177,9 +184,23 @@ def blocky(frames: Sequence[Frame]) -> list[Frame]:
     return made
 
 
+def with_a_face(frames: Sequence[Frame]) -> list[Frame]:
+    """A white square of 8 x 8 in each, which the detector of the tests takes for a face."""
+    made: list[Frame] = []
+    for frame in frames:
+        bits, is_yuv = frame.layout.bits, frame.layout.family == "yuv"
+        planes = tuple(plane.copy() for plane in frame.planes)
+        for number, (plane, (h, v, _)) in enumerate(zip(planes, frame.layout.planes)):
+            value = 1 << (bits - 1) if is_yuv and number else 235 << (bits - 8) if is_yuv else (1 << bits) - 1
+            plane[16 >> v : 24 >> v, 24 >> h : 32 >> h] = value
+        made.append(replace(frame, planes=planes))
+    return made
+
+
 SPOILED: dict[str, Callable[[Sequence[Frame]], list[Frame]]] = {
     "deblock": blocky,
     "dehalo": ringing,
+    "faces": with_a_face,
     "dirt": dusty,
     "scratches": scratched,
 }

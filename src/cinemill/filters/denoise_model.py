@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cinemill.catalogue import Field
 from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
-from cinemill.filters.model import PICTURES, Runs, check_progressive, pictured, session_for, through, values
+from cinemill.filters.model import PICTURES, Runs, changed, check_progressive, pictured, session_for, through, values
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -51,7 +51,11 @@ def denoise(frames: Iterator[Frame], p: DenoiseModel) -> Iterator[Frame]:
         return np.concatenate([picture, np.full_like(picture[:1], level)]) if is_told else picture
 
     for frame, made in through(frames, tiler, given):
-        yield pictured(frame, made if p.strength == 1 else values(frame) * (1 - p.strength) + made * p.strength)
+        if p.strength == 1:
+            yield pictured(frame, made)
+        else:
+            own = values(frame)
+            yield changed(frame, own, own * np.float32(1 - p.strength) + made * np.float32(p.strength))
 
 
 def _tiler(p: DenoiseModel) -> Tiler:

@@ -19,7 +19,7 @@ from cinemill.filters import GBR, GREY, YUV
 from cinemill.models.session import Backend, Precision
 
 if TYPE_CHECKING:
-    from cinemill.media.types import Frame
+    from cinemill.media.types import Frame, Plane
     from cinemill.models.session import Floats, Session
     from cinemill.models.tiles import Tiler
 
@@ -69,6 +69,19 @@ def pictured(frame: Frame, made: Floats) -> Frame:
     from cinemill.media.rgb import of_rgb
 
     return replace(frame, planes=of_rgb(made, frame))
+
+
+def changed(frame: Frame, before: Floats, after: Floats) -> Frame:
+    """`frame` with the change from one picture (3, H, W) to another; where there is none it keeps its bits."""
+    import numpy as np
+
+    from cinemill.media.rgb import of_rgb
+
+    planes: list[Plane] = []
+    for plane, old, new in zip(frame.planes, of_rgb(before, frame), of_rgb(after, frame)):
+        moved = plane.astype(np.int32) + new - old
+        planes.append(np.clip(moved, 0, 2**frame.layout.bits - 1).astype(plane.dtype))
+    return replace(frame, planes=tuple(planes))
 
 
 def through(

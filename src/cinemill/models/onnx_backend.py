@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -58,16 +58,31 @@ def open(path: Path, wanted: Wanted, why: str) -> OnnxSession:
         raise InvalidParams(f"{path.name} cannot be mixed with another model; that takes the files for torch.")
     if wanted.precision != "auto":
         raise InvalidParams(f"precision={wanted.precision}: an ONNX file has the precision it was written with.")
+    return tried(path, wanted.device, lambda session, device: OnnxSession(session, device, path), why)
+
+
+T = TypeVar("T")
+
+
+def tried(path: Path, asked: str, use: Callable[[Any, str], T], why: str = "") -> T:
+    """What `use` makes of onnxruntime's session on the first device on which it starts and `use` succeeds.
+
+    `use` raises OpenFailed when its trial fails. Raises InvalidParams, OpenFailed with all reasons.
+    """
     trials: list[Trial] = []
-    for device in _candidates(wanted.device):
+    for device in _candidates(asked):
         session = _started(path, device)
         if isinstance(session, str):
             trials.append(Trial(device, session))
             continue
         try:
-            return OnnxSession(session, device, _reason(why, trials), path)
+            made = use(session, device)
         except OpenFailed as error:
             trials.append(Trial(device, error.sentence))
+            continue
+        if isinstance(made, OnnxSession):
+            made.why = _reason(why, trials)
+        return made
     raise OpenFailed(f"{path} does not run: {'; '.join(f'{t.device}: {t.refusal}' for t in trials)}.")
 
 
@@ -126,10 +141,10 @@ def _first_line(error: Exception) -> str:
 class OnnxSession:
     """An onnxruntime session as a Session."""
 
-    def __init__(self, session: Any, device: str, why: str, path: Path) -> None:
+    def __init__(self, session: Any, device: str, path: Path) -> None:
         self._session = session
         self._device = device
-        self.why = why
+        self.why = ""
         first, *others = session.get_inputs()
         if len(first.shape) != 4 or others:
             told = ", ".join(f"{i.name} {i.shape}" for i in session.get_inputs())
