@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from cinemill.media.types import VideoTrack
 from cinemill.operations import remedies
 from cinemill.operations.advice import Advice
 from cinemill.operations.wishes import Restore
 
+VIDEO = VideoTrack(0, "video", "h264", Fraction(1, 25), width=720, height=576)
 TAPE = [
     Advice("Fields.", "Each becomes a picture.", "deinterlace=field_order:tff"),
     Advice("8 rows are torn.", "They are filled.", "head-switch=rows:8"),
@@ -22,7 +26,7 @@ TAPE = [
 
 
 def chosen(told: list[Advice] = TAPE, **wishes: Any) -> tuple[list[str], list[str]]:
-    chain, notes = remedies.chosen(Restore(**wishes), told)
+    chain, notes = remedies.chosen(Restore.of(wishes, "restore"), told, VIDEO)
     return [str(step) for step in chain.steps], notes
 
 
@@ -88,3 +92,18 @@ def test_taste_comes_last() -> None:
 
 def test_everything_that_was_told_makes_one_chain() -> None:
     assert [step.filter.name for step in remedies.all_of(TAPE).steps][-1] == "crop"
+
+
+def test_pictures_are_added_before_each_is_enlarged() -> None:
+    steps, notes = chosen([], fps="60", upscale="1080p")
+    assert [step.partition("=")[0] for step in steps] == ["interpolate.flow", "upscale.model", "scale"]
+    assert "scale:1.875" in steps[1]
+    assert steps[2].startswith("scale=height:1080:square:true")
+    assert any("A network enlarges 576 lines to 1080" in note for note in notes)
+    assert any("`cinemill models get rife-4.26`" in note for note in notes)
+
+
+def test_what_is_large_enough_is_not_enlarged() -> None:
+    steps, notes = remedies.chosen(Restore(upscale="720p"), [], replace(VIDEO, height=1080))
+    assert not steps.steps
+    assert notes == ["It has 1080 lines already; 720p would not be more."]

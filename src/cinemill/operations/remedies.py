@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.filters import Chain, Step, text
+from cinemill.operations import interpolate, upscale
 from cinemill.operations.advice import Advice
 
 if TYPE_CHECKING:
+    from cinemill.media.types import VideoTrack
     from cinemill.operations.wishes import Restore
 
 ORDER = (
@@ -28,6 +30,10 @@ ORDER = (
     "levels",
     "stabilise",
     "crop",
+    "colorize",
+    "interpolate",
+    "upscale",
+    "faces",
     "scale",
     "deband",
     "grain",
@@ -44,16 +50,18 @@ _BY_HAND = {
 
 @dataclass(frozen=True)
 class Remedy:
-    """A step, or None where nothing is done, and the sentence that goes with it."""
+    """A step, or None where nothing is done, and the sentence that goes with it, or ""."""
 
     step: Step | None
     why: str
 
 
-def chosen(params: Restore, told: Sequence[Advice]) -> tuple[Chain, list[str]]:
+def chosen(params: Restore, told: Sequence[Advice], video: VideoTrack) -> tuple[Chain, list[str]]:
     """The chain for what was `told` as far as `params` want it, and for what they want besides."""
-    remedies = [*_found(params, told), *_wanted(params, told), *_scaled(params)]
-    return _ordered(remedy.step for remedy in remedies if remedy.step), [remedy.why for remedy in remedies]
+    remedies = [*_found(params, told), *_wanted(params, told), *_larger(params, video)]
+    return _ordered(remedy.step for remedy in remedies if remedy.step), [
+        remedy.why for remedy in remedies if remedy.why
+    ]
 
 
 def all_of(told: Sequence[Advice]) -> Chain:
@@ -121,7 +129,15 @@ def _settled(params: Restore, one: Advice) -> Step:
             return step
 
 
-def _scaled(params: Restore) -> Iterator[Remedy]:
+def _larger(params: Restore, video: VideoTrack) -> Iterator[Remedy]:
+    """More pictures a second, and more pixels."""
+    if params.fps:
+        yield Remedy(*interpolate.between(params.fps))
+    if params.upscale:
+        given: dict[str, Any] = {} if params.upscaler is None else {"model": params.upscaler}
+        chain, (why,) = upscale.enlarged(video, params.upscale, given)
+        yield Remedy(None, why)
+        yield from (Remedy(step, "") for step in chain.steps)
     if params.height:
         settings: dict[str, Any] = {"height": params.height, "square": True}
         yield Remedy(text.step("scale", settings), f"Scaled to {params.height} lines with square pixels.")

@@ -38,7 +38,7 @@ class RestoreOperation(VideoOperation[Restore]):
         video, index = read.picture_of(info), indexed(info)
         # Scenes are of no use here, and looking for them takes long.
         found = analysis.analyse(info, index, windows=_WINDOWS, window_frames=_WINDOW_FRAMES, scan="none")
-        return remedies.chosen(params, advice.advice(found, video))
+        return remedies.chosen(params, advice.advice(found, video), video)
 
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         if params.preview is None or not index.pts:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Literal
 
 from cinemill.catalogue import Field
 from cinemill.media.output import VideoOutput
+from cinemill.operations.upscale import Size
 
 Choice = Literal["auto", "yes", "no"]
 
@@ -45,6 +47,16 @@ class Restore(VideoOutput):
     """Take out the shake of a hand-held camera, or of film in its gate."""
     crop: bool = False
     """Cut black bars off."""
+    colorize: bool = False
+    """Give black and white pictures colours, by a network."""
+    fps: Fraction | None = Field(None, gt=0, le=1000, unit="frames/s")
+    """Make so many pictures a second, with new ones in between."""
+    upscale: Size | None = None
+    """Enlarge by a network to this height, with square pixels."""
+    upscaler: str | None = None
+    """Which network; left out, the one of `cinemill upscale`."""
+    faces: bool = False
+    """Redraw faces by a network."""
     height: int | None = Field(None, ge=16, le=8192, unit="px")
     """Scale to this height, with square pixels."""
     grain: float = Field(0, ge=0, le=1)

@@ -1,0 +1,55 @@
+"""More pictures a second, with new ones in between, over a whole file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from cinemill.errors import MissingModel
+from cinemill.filters import Chain, Step, text
+from cinemill.filters.fps import Fps
+from cinemill.media.output import VideoOutput
+from cinemill.operations import operation
+from cinemill.operations.video import VideoOperation
+
+if TYPE_CHECKING:
+    from cinemill.media.types import MediaInfo
+
+_MODEL = "rife-4.26"
+
+
+class Interpolate(Fps, VideoOutput):
+    method: Literal["auto", "rife", "flow"] = "auto"
+    """rife is a network, which has to be fetched; flow needs none. auto takes rife if it is here."""
+
+
+@operation
+class InterpolateOperation(VideoOperation[Interpolate]):
+    """Change the frame rate of a video, with new pictures in between."""
+
+    name = "interpolate"
+    params = Interpolate
+    example = "cinemill interpolate film.mp4 -o smooth.mp4 --rate 60"
+
+    def chain(self, params: Interpolate, info: MediaInfo) -> tuple[Chain, list[str]]:
+        step, why = between(params.rate, params.method)
+        return Chain((step,)), [why]
+
+
+def between(rate: Fraction, method: Literal["auto", "rife", "flow"] = "auto") -> tuple[Step, str]:
+    """The step that makes pictures in between, and why that one."""
+    from cinemill.models import sessions
+
+    try:
+        sessions.located(_MODEL)
+        here = True
+    except MissingModel:
+        here = False
+    if method == "rife" or (method == "auto" and here):
+        return text.step(
+            "interpolate.rife", {"rate": rate}
+        ), f"A network makes pictures for {float(rate):.5g} a second."
+    better = "" if here or method == "flow" else f" `cinemill models get {_MODEL}` gets a network that is better at it."
+    return text.step(
+        "interpolate.flow", {"rate": rate}
+    ), f"Pictures move along the flow to {float(rate):.5g} a second.{better}"
