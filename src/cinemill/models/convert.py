@@ -66,7 +66,7 @@ def convert(
 ) -> Conversion:
     """Write `source`, weights that spandrel knows, as the ONNX file `output`, and compare the two on `pictures`.
 
-    Pictures are (3, H, W) float32, 0 to 1, of at least 96 px; `calibration` are such as the model will see, for int8.
+    Pictures are (3, H, W) float32, 0 to 1; `calibration` are such as the model will see, for int8.
     Raises InvalidParams, OutputRefused, OpenFailed, MissingResource, ModelRefused when the result is not the same.
     """
     _check(output, numbers, pictures, calibration, overwrite)
@@ -78,6 +78,8 @@ def convert(
         made = Path(room) / "plain.onnx"
         compared = _exported(descriptor, contract, made, source, pictures if numbers == "fp32" else pictures[:2])
         if numbers != "fp32":
+            if numbers == "fp16":
+                _check_reach(made, contract, pictures)
             made = _halved(made) if numbers == "fp16" else _quantised(made, contract, calibration)
             _annotate(made, contract, source, numbers)
             compared = _compared(source, made, contract, pictures)
@@ -165,13 +167,15 @@ class _Comparison:
 def _exported(descriptor: Any, contract: Contract, made: Path, source: Path, pictures: Sequence[Floats]) -> _Comparison:
     """The network as a graph of 32-bit numbers, by the first of torch's two exporters whose graph is the network.
 
-    Tracing takes a second or two and suits networks without branches; the other one takes ten times as long.
+    Tracing takes a second or two, and keeps numbers that a network computes for itself: of pictures with SwinIR, which
+    then takes one at a time. The other exporter knows some networks that tracing does not, and takes ten times as long.
     """
     refusals: list[str] = []
-    for export in (_traced, _captured):
+    for export in (_traced, _traced_for_one, _captured):
         try:
             export(descriptor.model, contract, made)
             _annotate(made, contract, source, "fp32")
+            _check_batches(made, _cut(pictures[0], contract, *_SIDES[0]))
             compared = _compared(source, made, contract, pictures)
         except Exception as error:  # of torch, onnx or onnxruntime: what they cannot do they say in many classes
             refusals.append((str(error).splitlines() or [type(error).__name__])[0])
@@ -182,8 +186,18 @@ def _exported(descriptor: Any, contract: Contract, made: Path, source: Path, pic
     raise ModelRefused(f"{source.name} ({descriptor.architecture.name}) cannot be converted: {'; '.join(refusals)}.")
 
 
-def _traced(model: Any, contract: Contract, made: Path) -> None:
-    free = {0: "pictures", 2: "height", 3: "width"}
+def _check_batches(made: Path, given: Floats) -> None:
+    """Two pictures at once must give what each gives alone: a graph may hold how many there were when it was made."""
+    session = onnx_backend.open(made, Wanted(made, device="cpu"), "")
+    pair = [given, np.ascontiguousarray(given[..., ::-1])]
+    apart = np.concatenate([session.run(one) for one in pair])
+    error = float(np.abs(session.run(np.concatenate(pair)) - apart).max())
+    if not error < 1e-5:
+        raise ModelRefused(f"two pictures at once differ from each alone by up to {error:.2g}")
+
+
+def _traced(model: Any, contract: Contract, made: Path, free: dict[int, str] | None = None) -> None:
+    free = free or {0: "pictures", 2: "height", 3: "width"}
     with _silence():
         torch_backend.torch().onnx.export(
             model,
@@ -193,8 +207,12 @@ def _traced(model: Any, contract: Contract, made: Path) -> None:
             opset_version=OPSET,
             input_names=["input"],
             output_names=["output"],
-            dynamic_axes={"input": free, "output": {0: "pictures", 2: "height_out", 3: "width_out"}},
+            dynamic_axes={"input": free, "output": {axis: f"{name}_out" for axis, name in free.items()}},
         )
+
+
+def _traced_for_one(model: Any, contract: Contract, made: Path) -> None:
+    _traced(model, contract, made, {2: "height", 3: "width"})
 
 
 def _captured(model: Any, contract: Contract, made: Path) -> None:
@@ -225,8 +243,9 @@ def _silence() -> Generator[None]:
 
 
 def _example(contract: Contract, pictures: int) -> Any:
+    """Not square: for a size that a network was trained on it may take another branch, which a trace would keep."""
     side = -(-64 // contract.minimum) * contract.minimum
-    return torch_backend.torch().full((pictures, contract.inputs, side, side), 0.5)
+    return torch_backend.torch().full((pictures, contract.inputs, side, side + contract.minimum), 0.5)
 
 
 def _annotate(made: Path, contract: Contract, source: Path, numbers: Numbers) -> None:
@@ -246,6 +265,26 @@ def _annotate(made: Path, contract: Contract, source: Path, numbers: Numbers) ->
     onnx.save(graph, str(made))
 
 
+def _check_reach(plain: Path, contract: Contract, pictures: Sequence[Floats]) -> None:
+    """Refuses a network whose numbers 16 bits cannot hold.
+
+    The comparison would not show it: processors compute in 32 bits between 16-bit weights, and GPUs do not.
+    """
+    from onnxruntime.quantization.calibrate import create_calibrator
+
+    largest = float(np.finfo(np.float16).max)
+    with _silence():
+        calibrator = create_calibrator(str(plain), augmented_model_path=str(plain.with_name("reach.onnx")))
+        calibrator.collect_data(_reader(contract, pictures[:2]))
+        ranges: Any = calibrator.compute_data()
+    for name, found in ranges.items():
+        reach = max(float(np.abs(end).max()) for end in found.range_value)
+        if not reach <= largest:
+            raise ModelRefused(
+                f"numbers in this network reach {reach:.3g} (at {name}), and 16 bits end at {largest:g}."
+            )
+
+
 def _halved(plain: Path) -> Path:
     """16-bit numbers inside, 32-bit ones at both ends."""
     import onnx
@@ -263,15 +302,7 @@ def _quantised(plain: Path, contract: Contract, calibration: Sequence[Floats]) -
     The first and the last convolution keep 32 bits: they are small, and every error in them is seen.
     """
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-
-    class Pictures(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.left = iter([_cut(picture, contract, *_SIDES[0]) for picture in calibration])
-
-        def get_next(self) -> Any:
-            picture = next(self.left, None)
-            return None if picture is None else {"input": picture}
+    from onnxruntime.quantization import QuantType, quantize_static
 
     convolutions = [node.name for node in onnx.load(str(plain)).graph.node if node.op_type == "Conv"]
     made = plain.with_name("integers.onnx")
@@ -279,7 +310,7 @@ def _quantised(plain: Path, contract: Contract, calibration: Sequence[Floats]) -
         quantize_static(
             str(plain),
             str(made),
-            Pictures(),
+            _reader(contract, calibration),
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -287,6 +318,20 @@ def _quantised(plain: Path, contract: Contract, calibration: Sequence[Floats]) -
             nodes_to_exclude=[*convolutions[:1], *convolutions[-1:]],
         )
     return made
+
+
+def _reader(contract: Contract, pictures: Sequence[Floats]) -> Any:
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Pictures(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left = iter([_cut(picture, contract, *_SIDES[0]) for picture in pictures])
+
+        def get_next(self) -> Any:
+            picture = next(self.left, None)
+            return None if picture is None else {"input": picture}
+
+    return Pictures()
 
 
 def _compared(source: Path, made: Path, contract: Contract, pictures: Sequence[Floats]) -> _Comparison:
@@ -319,11 +364,12 @@ def _clipped(session: Session, given: Floats) -> Floats:
 
 
 def _cut(picture: Floats, contract: Contract, height: int, width: int) -> Floats:
-    """The middle of a picture, (1, inputs, H, W), of about this size, which the graph takes.
+    """The middle of a picture, (1, inputs, H, W), of this size at most where the graph takes so little.
 
     Fourth channels, where a network has one, are a level of noise.
     """
-    sides = [max(contract.minimum, side // contract.multiple_of * contract.multiple_of) for side in (height, width)]
+    wanted = (min(most, have) for most, have in zip((height, width), picture.shape[1:]))
+    sides = [max(contract.minimum, side // contract.multiple_of * contract.multiple_of) for side in wanted]
     grown = [max(0, side - have) for side, have in zip(sides, picture.shape[1:])]
     whole = np.pad(picture, ((0, 0), (0, grown[0]), (0, grown[1])), mode="reflect") if any(grown) else picture
     top, left = ((have - side) // 2 for side, have in zip(sides, whole.shape[1:]))

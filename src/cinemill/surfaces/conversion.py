@@ -109,9 +109,11 @@ def _sentence(one: Conversion | CinemillError) -> str:
         return f"✗ {one.sentence}"
     share = one.bytes_after / one.bytes_before
     speed = one.torch_seconds / one.onnx_seconds
+    honest = " (with 16-bit weights; processors compute in 32)" if one.numbers == "fp16" else ""
     return (
         f"✓ {one.output}: {one.numbers}, {one.bytes_after / 1e6:.2f} MB, {share:.0%} of {one.model}\n"
-        f"  largest error {one.max_error:.1e}, {one.psnr:.1f} dB to torch in fp32, over {one.pictures} pictures\n"
+        f"  largest error {one.max_error:.1e}, {one.psnr:.1f} dB to torch in fp32, over {one.pictures} pictures"
+        f"{honest}\n"
         f"  a picture of {one.size[0]}x{one.size[1]} takes {one.onnx_seconds * 1e3:.0f} ms in onnxruntime and "
         f"{one.torch_seconds * 1e3:.0f} ms in torch: {speed:.2f} times as fast, on this processor"
     )
