@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cinemill.media.types import MediaInfo
 
 
-class Burn(Subtitles, VideoOutput):
+class Burn(VideoOutput, Subtitles):
     file: SubtitleFile | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     """SRT, VTT, ASS or SSA file. Left out, a subtitle track of the video itself is drawn."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MODEL = "rife-4.26"
 
 
-class Interpolate(Fps, VideoOutput):
+class Interpolate(VideoOutput, Fps):
     method: Literal["auto", "rife", "flow"] = "auto"
     """rife is a network, which has to be fetched; flow needs none. auto takes rife if it is here."""
 

@@ -18,7 +18,7 @@ Size = Literal["720p", "1080p", "1440p", "4k", "8k"]
 HEIGHTS: Final[dict[Size, int]] = {"720p": 720, "1080p": 1080, "1440p": 1440, "4k": 2160, "8k": 4320}
 
 
-class UpscaleVideo(Upscale, VideoOutput):
+class UpscaleVideo(VideoOutput, Upscale):
     to: Size | None = None
     """Enlarge to this height, with square pixels, instead of by a factor."""
 

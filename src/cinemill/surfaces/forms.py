@@ -60,9 +60,9 @@ def entries(params: type[Params]) -> list[Entry]:
 
 
 def _group(params: type[Params], name: str) -> str:
-    """Parameters that a class inherits stand together, under the first words of the class that declares them."""
+    """Parameters that a class inherits stand together under its first words, if it has any of its own."""
     owner = next(cls for cls in params.__mro__ if name in get_annotations(cls))
-    return "Parameters" if owner is params else (owner.__doc__ or owner.__name__).partition(".")[0]
+    return "Parameters" if owner is params else (vars(owner).get("__doc__") or "Parameters").partition(".")[0]
 
 
 def _entry(name: str, field: FieldInfo, group: str) -> Entry:
