@@ -264,3 +264,14 @@ def test_discovery_that_failed_is_tried_again(package: Path) -> None:
     for _ in range(2):
         with pytest.raises(ImportError, match="nothing_of_this_name"):
             list(registry)
+
+
+class Shrunk(Params):
+    by: Literal[1, 2, 4] | None = None
+
+
+@pytest.mark.parametrize("given", [2, "2"])
+def test_numbers_to_choose_from_may_be_written(given: object) -> None:
+    assert Shrunk.of({"by": given}, "shrunk").by == 2
+    with pytest.raises(InvalidParams, match="choose 1, 2, 4"):
+        Shrunk.of({"by": "3"}, "shrunk")

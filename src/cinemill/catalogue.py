@@ -39,7 +39,7 @@ class Params(BaseModel):
     def of(cls, values: dict[str, Any], owner: str) -> Self:
         """Parameters from untrusted values. Raises InvalidParams naming `owner`, the range and the unit."""
         try:
-            return cls.model_validate(values)
+            return cls.model_validate({key: _chosen(cls.model_fields.get(key), value) for key, value in values.items()})
         except ValidationError as error:
             raise InvalidParams(_sentence(cls, error, owner), owner=owner) from None
 
@@ -114,6 +114,9 @@ def _demand(mistake: str, given: str, field: FieldInfo) -> str:
         near = get_close_matches(given, choices(field), n=1)
         return f"choose {', '.join(choices(field))}" + (f"; did you mean {near[0]}?" if near else "")
     span = bounds(field)
+    if mistake == "multiple_of":
+        step = next(limit.multiple_of for limit in field.metadata if hasattr(limit, "multiple_of"))
+        return f"it must be a multiple of {step}" + (f" in {span}" if span else "")
     if mistake.startswith(("greater_than", "less_than")):
         return f"it must lie in {span}" if " … " in span else f"it must be {span}"
     noun = _NOUNS.get(re.sub("_(parsing|type|from_float|number)$", "", mistake))
@@ -121,9 +124,20 @@ def _demand(mistake: str, given: str, field: FieldInfo) -> str:
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
-    """The values of a Literal, optional or not; empty for any other type."""
+    """The values of a Literal, optional or not, as they are written; empty for any other type."""
+    return tuple(map(str, _literals(field)))
+
+
+def _literals(field: FieldInfo) -> tuple[Any, ...]:
     parts = (field.annotation, *get_args(field.annotation))
-    return next((tuple(map(str, get_args(part))) for part in parts if get_origin(part) is Literal), ())
+    return next((get_args(part) for part in parts if get_origin(part) is Literal), ())
+
+
+def _chosen(field: FieldInfo | None, value: Any) -> Any:
+    """The number that text stands for among choices; any other value as it is."""
+    if field is None or not isinstance(value, str):
+        return value
+    return next((choice for choice in _literals(field) if str(choice) == value), value)
 
 
 T = TypeVar("T")

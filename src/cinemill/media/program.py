@@ -1,4 +1,4 @@
-"""The FFmpeg program inside the imageio-ffmpeg wheel, as a child that dies with us and tells why it failed.
+"""Programs as children that die with us and tell why they failed: FFmpeg's from its wheel, others by name.
 
 This is the only place of the core that starts a process that is not Python.
 """
@@ -38,8 +38,9 @@ _SPEAKER: Final = re.compile(r"^(\[[^\]]*\] )+")
 class Child:
     """A running program: its pipes, and what it said last on stderr."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
         self.process = process
+        self.name = name
         self._said: deque[str] = deque(maxlen=20)
         self._listener = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
         self._listener.start()
@@ -59,30 +60,37 @@ class Child:
         code = self.process.wait()
         if code:
             said = self.hear_out() or ["nothing"]
-            sentence = f"ffmpeg ended with {code}; it said: {'; '.join(said)}"
+            sentence = f"{self.name} ended with {code}; it said: {'; '.join(said)}"
             raise EngineCrashed(sentence, returncode=code, cause=said[0])
 
 
 @contextmanager
 def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
-    """Run ffmpeg with `arguments`, pipes on stdin and stdout; killed when the block is left early.
+    """Run ffmpeg with `arguments`, as `child` does."""
+    with child([ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments], "ffmpeg") as ours:
+        yield ours
+
+
+@contextmanager
+def child(command: Sequence[str], name: str) -> Generator[Child, None, None]:
+    """Run `command`, called `name`, pipes on stdin and stdout; killed when the block is left early.
 
     On Linux it dies with the thread that started it, which therefore has to see it through.
     """
     process = subprocess.Popen(
-        [ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
-    child = Child(process)
+    started = Child(process, name)
     try:
-        yield child
+        yield started
     finally:
         process.kill()
         process.wait()
-        child.hear_out()
+        started.hear_out()
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 try:
@@ -98,15 +106,15 @@ def output_of(arguments: Sequence[str]) -> str:
 
 def answer(arguments: Sequence[str], given: bytes) -> bytes:
     """Run ffmpeg to its end with `given` on stdin and return what it wrote to stdout. Raises EngineCrashed."""
-    with running(arguments) as child:
-        stdin, stdout = child.process.stdin, child.process.stdout
+    with running(arguments) as ours:
+        stdin, stdout = ours.process.stdin, ours.process.stdout
         assert stdin is not None
         assert stdout is not None
         feeder = threading.Thread(target=_feed, args=(stdin, given), daemon=True)
         feeder.start()
         written = stdout.read()
         feeder.join()
-        child.finish()
+        ours.finish()
     return written
 
 
