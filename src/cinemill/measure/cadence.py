@@ -31,6 +31,9 @@ _SOME, _MOST = 0.04, 0.8
 """Share of fields that repeat, between which they have a cadence: 24 in 25 pictures to 6 in 30."""
 _PULLED = 0.25
 """Share of fields that repeat above which a cadence is no 2:3 (0.2)."""
+_GAPS = (0.25, 0.1)
+"""Share of the largest change nearby that a repeat stays below, and hardly anything lies between it and twice as much.
+Weave and flicker make one change several times as large as another."""
 _UNEVEN = 0.2
 """How much less detail (natural logarithm of its energy) one field has in the median of frames that are blended.
 Video stays below 0.13, lettering that rolls included. Slow movement shows no blending."""
@@ -99,16 +102,17 @@ def repeats(seen: Sequence[Combing], noise: float) -> float | None:
     around = np.array([changes[max(0, place - 3) : place + 4].max() for place in range(len(changes))])[:, None]
     still = changes.min()
     size = (changes - still) / np.maximum(around - still, 1)
-    repeated, moves = size < 0.25, size > 0.5
-    share = float(repeated.mean())
-    between = 1 - share - float(moves.mean())
-    if not _SOME <= share <= _MOST or between > 0.06:
-        return None
-    held, moved = np.median(changes[repeated]), np.median(changes[moves])
-    # Each field has half of the samples. The sum of four columns' noise has 2 to 3 times its sigma, as neighbours are
-    # more or less alike; two of them differ by 1.13 of that in the mean.
-    unmoved = 3.5 * noise * seen[0].samples / 2
-    return share if moved > 1.15 * held and held < unmoved + 0.3 * moved else None
+    for gap in _GAPS:
+        repeated, moves = size < gap, size > 2 * gap
+        share = float(repeated.mean())
+        between = 1 - share - float(moves.mean())
+        if _SOME <= share <= _MOST and between <= 0.06:
+            held, moved = np.median(changes[repeated]), np.median(changes[moves])
+            # Each field has half of the samples. The sum of four columns' noise has 2 to 3 times its sigma, as
+            # neighbours are more or less alike; two of them differ by 1.13 of that in the mean.
+            unmoved = 3.5 * noise * seen[0].samples / 2
+            return share if moved > 1.15 * held and held < unmoved + 0.3 * moved else None
+    return None
 
 
 def unevenness(before: Floats, now: Floats) -> float | None:
