@@ -34,11 +34,16 @@ _SIDES = ((96, 144), (128, 96))
 that was written into the graph while it was made shows."""
 _RUNS = 5
 """In turns, so that what else the machine does hits both."""
+_LONG = 20.0
+"""Seconds after which large networks are compared on fewer pictures, and timed less often."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A file that was made, and how it compares with the weights it was made of. Times are the best of five."""
+    """A file that was made, and how it compares with the weights it was made of.
+
+    Times are the best of five, or of what 20 s allow.
+    """
 
     model: str
     output: Path
@@ -338,21 +343,21 @@ def _compared(source: Path, made: Path, contract: Contract, pictures: Sequence[F
     with _silence():
         ours = torch_backend.open(source, Wanted(source, device="cpu", precision="fp32"), "")
     theirs = onnx_backend.open(made, Wanted(made, device="cpu"), "")
-    worst, squares, samples = 0.0, 0.0, 0
+    begun, errors = time.monotonic(), list[Floats]()
     for number, picture in enumerate(pictures):
         given = _cut(picture, contract, *_SIDES[number % len(_SIDES)])
-        error = np.abs(_clipped(ours, given) - _clipped(theirs, given)).astype(np.float64)
-        worst, squares, samples = (
-            max(worst, float(error.max())),
-            squares + float((error**2).sum()),
-            samples + error.size,
-        )
+        errors.append(_clipped(ours, given) - _clipped(theirs, given))
+        if number and time.monotonic() - begun > _LONG:
+            break
+    begun, times = time.monotonic(), list[tuple[float, float]]()
     given = _cut(pictures[0], contract, *_SIDES[0])
-    times = [(_timed(lambda: ours.run(given)), _timed(lambda: theirs.run(given))) for _ in range(_RUNS)]
+    while len(times) < _RUNS and (not times or time.monotonic() - begun < _LONG):
+        times.append((_timed(lambda: ours.run(given)), _timed(lambda: theirs.run(given))))
+    square = sum(float((error.astype(np.float64) ** 2).sum()) for error in errors) / sum(e.size for e in errors)
     return _Comparison(
-        worst,
-        min(150.0, -10 * log10(max(squares / samples, 1e-15))) if np.isfinite(squares) else float("nan"),
-        len(pictures),
+        max(float(np.abs(error).max()) for error in errors),
+        min(150.0, -10 * log10(max(square, 1e-15))) if np.isfinite(square) else float("nan"),
+        len(errors),
         (given.shape[3], given.shape[2]),
         min(torch_seconds for torch_seconds, _ in times),
         min(onnx_seconds for _, onnx_seconds in times),
