@@ -154,6 +154,13 @@ def test_a_web_page_in_place_of_a_file_is_refused(host: Host, part: Path) -> Non
     assert not part.exists()
 
 
+def test_a_web_page_in_between_does_not_cost_what_came_before(host: Host, part: Path) -> None:
+    host.answers["/x"] = m.in_turn(m.cut_short(BODY, 100_000), m.page("<h1>Please log in</h1>"))
+    with pytest.raises(DownloadFailed, match="a web page"):
+        fetch(f"{host.url}/x", part, patience=QUICK)
+    assert part.read_bytes() == BODY[:100_000]
+
+
 def test_a_busy_server_is_asked_again_and_a_refusing_one_is_not(host: Host, part: Path) -> None:
     host.answers["/x"] = m.in_turn(m.refusal(503), m.refusal(429, Retry_After=0), m.whole(BODY))
     fetch(f"{host.url}/x", part, patience=QUICK)

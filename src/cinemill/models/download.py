@@ -125,9 +125,9 @@ def _attempt(
         raise _Interrupted("the server has nothing from there on")
     with response:
         start, total = _extent(response, offset, url)
+        _refuse_other_things(response, url, total, size, is_checked)
         if start != offset:
             part.unlink(missing_ok=True)
-        _refuse_other_things(response, url, total, size, is_checked)
         _make_room(part, (total or size or start) - start)
         _note_version(part, response)
         with part.open("ab") as file:
