@@ -16,7 +16,7 @@ import misbehaving as m
 import pytest
 from misbehaving import Host
 
-from cinemill.errors import DownloadFailed, LicenceNotAccepted, MissingModel, ModelRefused, UnknownName
+from cinemill.errors import DownloadFailed, LicenceNotAccepted, MissingModel, ModelRefused, OutputRefused, UnknownName
 from cinemill.models import registry, store
 from cinemill.models.registry import File, Licence, Model
 from cinemill.settings import settings
@@ -180,6 +180,14 @@ def test_unclear_terms_are_said_before_the_download(host: Host) -> None:
     store.get("toy", say=said.append)
     store.get("toy", say=said.append)
     assert said == ["toy: MIT (who knows); look into it before you use it for money."]
+
+
+def test_a_place_where_nothing_can_be_kept_is_said(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CINEMILL_DATA_DIR", str(tmp_path / "file"))
+    settings.cache_clear()
+    with pytest.raises(OutputRefused, match="CINEMILL_DATA_DIR"):
+        store.get("yunet")
 
 
 GET = "from cinemill.models import store; print(store.get('toy'))"

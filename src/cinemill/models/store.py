@@ -17,7 +17,7 @@ from typing import Any, Literal, cast
 
 from filelock import FileLock, Timeout
 
-from cinemill.errors import DownloadFailed, LicenceNotAccepted, MissingModel, ModelRefused, OpenFailed
+from cinemill.errors import DownloadFailed, LicenceNotAccepted, MissingModel, ModelRefused, OpenFailed, OutputRefused
 from cinemill.models import download, incoming, registry
 from cinemill.models.registry import File, Licence, Model, Task
 
@@ -65,7 +65,7 @@ def get(
 
     `accept_license` agrees to terms that forbid commercial use, once and for all. `offline`: None asks the settings.
     `say` is told what the user has to know. Raises UnknownName, LicenceNotAccepted, MissingModel when nothing may be
-    fetched, DownloadFailed, DiskFull.
+    fetched, DownloadFailed, DiskFull, OutputRefused when there is no place for models.
     """
     model = registry.find(name)
     _agree(model, accept_license, say)
@@ -158,8 +158,7 @@ def _missing(model: Model, offline: bool = False) -> MissingModel:
 @contextmanager
 def _alone(model: Model, say: Say) -> Generator[None]:
     """While nobody else on this machine changes the model's files."""
-    folder = registry.folder() / ".locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _made(registry.folder() / ".locks")
     lock = FileLock(folder / f"{model.name}.lock")
     try:
         lock.acquire(timeout=0)
@@ -170,6 +169,17 @@ def _alone(model: Model, say: Say) -> Generator[None]:
         yield
     finally:
         lock.release()
+
+
+def _made(folder: Path) -> Path:
+    """`folder`, which is there afterwards. Raises OutputRefused."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputRefused(
+            f"models cannot be kept in {registry.folder()}: {error.strerror}; CINEMILL_DATA_DIR names another place."
+        ) from None
+    return folder
 
 
 def _agree(model: Model, accept: bool, say: Say) -> None:
@@ -209,8 +219,7 @@ def _agreements() -> Path:
 
 
 def _remember(model: Model) -> None:
-    registry.folder().mkdir(parents=True, exist_ok=True)
-    with FileLock(registry.folder() / ".accepted.lock"):
+    with FileLock(_made(registry.folder()) / ".accepted.lock"):
         whole = json.dumps(_accepted() | {model.name: model.licence.name}, indent=1)
         new = _agreements().with_suffix(".new")
         new.write_text(whole, "utf-8")
@@ -331,8 +340,7 @@ def _adopt(model: Model, source: Path, accept: bool, say: Say) -> Model:
 
 def _take(model: Model, source: Path) -> None:
     """Copy an imported model's files; its folder appears when it is whole."""
-    registry.folder().mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(dir=registry.folder(), prefix=".import-"))
+    room = Path(tempfile.mkdtemp(dir=_made(registry.folder()), prefix=".import-"))
     try:
         for file in model.files:
             (room / file.name).parent.mkdir(parents=True, exist_ok=True)
