@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from footage import KINDS, at, luma, moving, paired_late, taped, telecined, woven
+from footage import KINDS, at, filmed, luma, moving, paired_late, taped, telecined, woven
 
 from cinemill.measure import cadence, fields
 from cinemill.measure.cadence import Cadence
@@ -79,6 +79,14 @@ def test_the_cadence_is_told_through_noise(what):
 def test_the_speed_of_the_film_is_told_by_repeats(what, rate, noise):
     frames = made("leaves", what, "tff")
     assert pictures(taped(frames, luma_noise=noise) if noise else frames, noise) == pytest.approx(rate, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weave_flicker_and_a_cut_do_not_hide_the_speed(kind):
+    film = [*moving("wheels", 30, **SIZE)[::2], *moving(kind, 30, 2, **SIZE)[::2]]
+    frames = telecined(filmed(at(film, 16), weave=1, flicker=0.05, grain=4), 25)
+    assert pictures(frames) == pytest.approx(16, rel=0.06)
+    assert judged(frames)[1] == "pulldown"
 
 
 def test_repeated_whole_pictures_are_counted():

@@ -31,9 +31,9 @@ _SOME, _MOST = 0.04, 0.8
 """Share of fields that repeat, between which they have a cadence: 24 in 25 pictures to 6 in 30."""
 _PULLED = 0.25
 """Share of fields that repeat above which a cadence is no 2:3 (0.2)."""
-_GAPS = (0.25, 0.1)
+_GAPS = (0.1, 0.25)
 """Share of the largest change nearby that a repeat stays below, and hardly anything lies between it and twice as much.
-Weave and flicker make one change several times as large as another."""
+Weave, flicker and cuts make one change several times as large as another; noise makes repeats a change, too."""
 _UNEVEN = 0.2
 """How much less detail (natural logarithm of its energy) one field has in the median of frames that are blended.
 Video stays below 0.13, lettering that rolls included. Slow movement shows no blending."""
