@@ -20,9 +20,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add_to(app: typer.Typer) -> None:
     """Hang the commands on `app`."""
     panel = "Studio"
-    for name, function in (("probe", _probe), ("filters", _filters), ("presets", _presets), ("doctor", _doctor)):
+    for name, function in (
+        ("probe", _probe),
+        ("filters", _filters),
+        ("presets", _presets),
+        ("doctor", _doctor),
+        ("hardware", _hardware),
+        ("demo", _demo),
+    ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
-    app.command("demo", cls=Command, rich_help_panel=panel)(_demo)
     jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", cls=Group)
     jobs.callback(invoke_without_command=True)(help_alone)
     for name, function in (
@@ -109,6 +115,20 @@ def _job_ids() -> list[str]:
 JobId = Annotated[
     str, typer.Argument(metavar="JOB", help="Id of the job, or the output it makes.", autocompletion=_job_ids)
 ]
+
+
+def _hardware(as_json: AsJson = False) -> None:
+    """Show processors and GPUs, and how fast they encode and run networks."""
+    from cinemill.surfaces import machine, show
+
+    said = machine.report()
+    if as_json:
+        typer.echo(json.dumps(said, indent=1))
+        return
+    rich = show.Console().rich
+    rich.print(show.table(machine.rows(said)))
+    for note in said["notes"]:
+        rich.print(f"  · {note}")
 
 
 def _jobs_list(as_json: AsJson = False) -> None:
