@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from cinemill.catalogue import filters
 from cinemill.errors import InvalidParams, UnknownName
 from cinemill.models import registry
 from cinemill.models.registry import File, Licence, Model, Tensor
@@ -22,7 +23,6 @@ def test_every_model_is_complete(name: str) -> None:
     model = OURS[name]
     assert registry.NAME.fullmatch(name)
     assert model.name == name
-    assert model.used_by
     assert model.description.endswith(".")
     assert model.licence.name
     assert not model.is_imported
@@ -38,6 +38,19 @@ def test_a_digest_that_an_address_tells_is_the_digest(name: str) -> None:
     for file in OURS[name].files:
         told = re.search(r"-([0-9a-f]{8})\.pth$", file.url or "")
         assert not told or (file.sha256 or file.sha256_prefix or "").startswith(told[1])
+
+
+def test_filters_that_models_are_for_exist() -> None:
+    for model in OURS.values():
+        assert model.loader == "engine" or not model.used_by or model.used_by in filters, model.name
+    assert {"faces", "upscale.model", "denoise.model", "interpolate.rife"} <= {m.used_by for m in OURS.values()}
+
+
+def test_models_that_filters_take_by_default_are_listed() -> None:
+    for name, declared in filters.items():
+        asked = declared.params.model_fields.get("model")
+        if asked and isinstance(asked.default, str) and name != "upscale.ncnn":  # whose program brings its own
+            assert OURS[asked.default].used_by == name
 
 
 def test_every_network_for_pictures_that_we_run_says_what_goes_in_and_out() -> None:

@@ -38,7 +38,13 @@ def mirror(host: Host, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def listed(*files: File, licence: Licence = FREE) -> Model:
     """A model called toy, listed by the user in the form of ours."""
     model = Model(
-        name="toy", description="A toy for tests.", task="upscale", loader="spandrel", licence=licence, files=files
+        name="toy",
+        description="A toy for tests.",
+        task="upscale",
+        used_by="upscale.model",
+        loader="spandrel",
+        licence=licence,
+        files=files,
     )
     folder = registry.folder() / "toy"
     folder.mkdir(parents=True)

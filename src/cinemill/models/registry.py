@@ -129,7 +129,7 @@ class Model(_Entry):
     task: Task
     """What it does."""
     used_by: str = ""
-    """The filter or engine that it is for."""
+    """The filter or engine that it is for; empty where nothing of ours runs it yet."""
     loader: Loader
     """What runs it: spandrel recognises the network, onnxruntime, a network of ours in torch, or an engine."""
     licence: Licence

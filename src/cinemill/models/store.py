@@ -69,6 +69,8 @@ def get(
     """
     model = registry.find(name)
     _agree(model, accept_license, say)
+    if not (model.used_by or model.is_imported or is_here(model)):
+        say(f"{model.name}: no filter or engine of cinemill runs it yet; it is fetched for other programs.")
     must_stay = download.is_offline() if offline is None else offline
     with _alone(model, say):
         wrong = [check.file for check in _checks(model) if check.state in ("missing", "bad")]

@@ -134,7 +134,7 @@ def _show(model: ModelName, as_json: AsJson = False) -> None:
     note = f" ({found.licence.note})" if found.licence.note else ""
     facts = {
         "task": found.task,
-        "used by": found.used_by or "nothing by itself; name it where a filter asks for a model",
+        "used by": found.used_by or "nothing here by itself",
         "licence": f"{found.licence.name}{commercial[found.licence.commercial]}{note}",
         "run by": found.loader,
         "here": str(store.place(found)) if store.is_here(found) else "no",
