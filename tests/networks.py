@@ -108,6 +108,44 @@ def face_file(path: Path, keep: float = 1.0, add: float = 0.0, weight: bool = Fa
     return path
 
 
+def colour_file(path: Path, gain: Any, bias: Any, side: int | None = None) -> Path:
+    """A network for colour: as many channels as `gain` has numbers, each the first channel * gain + bias."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    shape = [side, side] if side else ["h", "w"]
+    kernel = np.zeros((len(gain), 3, 1, 1), np.float32)
+    kernel[:, 0, 0, 0] = gain
+    constants = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in (("k", kernel), ("b", bias))]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["input", "k", "b"], ["output"])],
+        "colour",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, *shape])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, len(gain), *shape])],
+        constants,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def lama_file(path: Path, value: float, side: int = 64) -> Path:
+    """A network that fills masks with one value, and takes `side` x `side` only."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("Mul", ["mask", "value"], ["fill"]),
+        helper.make_node("Add", ["image", "fill"], ["output"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, side, side])
+    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, [1, 1, side, side])
+    made = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 3, side, side])
+    constants = [numpy_helper.from_array(np.full(1, value, np.float32), "value")]
+    graph = helper.make_graph(nodes, "fill", [image, mask], [made], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
 def rife_file(path: Path, widths: tuple[int, ...] = (8, 8, 8, 8, 8), seed: int = 0) -> Path:
     """RIFE 4.26 with narrow blocks; motions of a pixel or so."""
     from safetensors.numpy import save_file

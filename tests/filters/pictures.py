@@ -39,11 +39,13 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     networks.onnx_file(folder / "blur.onnx")
     networks.onnx_file(folder / "double.onnx", scale=2)
     networks.rife_file(folder / "rife.safetensors")
+    networks.colour_file(folder / "colour.onnx", (100, 0), (-20, 10))
     networks.yunet_file(folder / "yunet.onnx", side=24)
     networks.face_file(folder / "face.onnx", keep=0.5, add=-0.2, weight=True)
     return {
         "chroma-align": {"x": 1.3, "y": 0.7},
         "chroma-shift": {"cb_x": 3},
+        "colorize": {"model": str(folder / "colour.onnx")},
         "crop": {"left": 3, "top": 5},
         "denoise.model": {"model": str(folder / "blur.onnx")},
         "faces": {
@@ -55,6 +57,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "format": {"pix_fmt": "yuv444p16le"},
         "fps": {"rate": 50},
         "grain": {"strength": 0 if flat else 0.3},
+        "inpaint": {"left": 20, "top": 10, "width": 12, "height": 8, "window": 3},
         "interpolate.flow": {"rate": 50},
         "interpolate.rife": {"rate": 50, "model": str(folder / "rife.safetensors")},
         "lavfi": {"graph": "unsharp=5:5:1", "halo": 0},

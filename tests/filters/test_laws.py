@@ -45,7 +45,7 @@ from cinemill.operations import Chunk
 from cinemill.operations.video import within
 
 NAMES = list(filters)
-CHANGES_FORMAT = {"format"}
+CHANGES_FORMAT = {"format", "colorize"}
 FADES = {"denoise.hqdn3d": 1}
 """Filters whose memory fades, with the difference of code values that is left beyond their halo."""
 

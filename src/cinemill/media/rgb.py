@@ -59,12 +59,17 @@ def of_rgb(values: Floats, like: Frame) -> tuple[Plane, ...]:
     if plan.family == "rgb":
         red, green, blue = (_coded(plane, 0.0, 2**plan.bits - 1, like) for plane in values)
         return (np.stack([red, green, blue], -1),) if like.planes[0].ndim == 3 else (green, blue, red)
+    luma, *differences = mixed(values, like)
+    small = [lowered(c, h, v) for c, (h, v, _) in zip(differences, plan.planes[1:])]
+    return coded((luma, *small), like)
+
+
+def mixed(values: Floats, like: Frame) -> tuple[Floats, Floats, Floats]:
+    """Luma and the differences of blue and of red, (H, W) each, of (3, H, W), by the matrix of `like`."""
     red_weight, blue_weight = _weights(like)
     red, green, blue = values
     luma = red_weight * red + (1 - red_weight - blue_weight) * green + blue_weight * blue
-    differences = ((blue - luma) / (2 - 2 * blue_weight), (red - luma) / (2 - 2 * red_weight))
-    small = [_lowered(c, h, v) for c, (h, v, _) in zip(differences, plan.planes[1:])]
-    return coded((luma, *small), like)
+    return luma, (blue - luma) / (2 - 2 * blue_weight), (red - luma) / (2 - 2 * red_weight)
 
 
 def yuv(frame: Frame) -> list[Floats]:
@@ -121,7 +126,7 @@ def _raised(values: Floats, size: tuple[int, int], h: int, v: int) -> Floats:
     return np.asarray(cv2.warpAffine(values, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _lowered(values: Floats, h: int, v: int) -> Floats:
+def lowered(values: Floats, h: int, v: int) -> Floats:
     """Chroma at its own size; odd sizes round up."""
     for _ in range(h):
         soft = cv2.sepFilter2D(values, -1, _HALVING_BESIDE, np.ones(1, np.float32), borderType=cv2.BORDER_REPLICATE)

@@ -45,6 +45,10 @@ def _opened(wanted: Wanted) -> Session:
         return onnx_backend.open(path, wanted, why)
     from cinemill.models import torch_backend
 
+    if "siggraph17" in path.name:
+        from cinemill.models import siggraph17
+
+        return siggraph17.open(path, wanted)
     return torch_backend.open(path, wanted, why, compile=backend == "compiled")
 
 
@@ -87,3 +91,11 @@ def located(model: str) -> Path:
     from cinemill.models import store
 
     return store.path(model)
+
+
+def white(path: Path) -> float:
+    """What a network calls white, by the registry: 255 or, as for files that it does not know, 1."""
+    from cinemill.models import registry
+
+    named = (model.tensor for model in registry.models().values() if path.name in {file.name for file in model.files})
+    return next((tensor.range[1] for tensor in named if tensor is not None), 1.0)

@@ -172,10 +172,12 @@ def contract_of(descriptor: Any) -> Contract:
     """spandrel's facts; for DRUNet the network's own, whose fourth channel is the level of noise."""
     needs, kind = descriptor.size_requirements, descriptor.architecture.id
     inputs = descriptor.input_channels + (1 if kind == "DRUNet" else 0)
+    # spandrel's call of DDColor takes and gives other things than the module does.
+    inputs, outputs = (3, 2) if kind == "DDColor" else (inputs, descriptor.output_channels)
     return Contract(
         scale=descriptor.scale,
         inputs=inputs,
-        outputs=descriptor.output_channels,
+        outputs=outputs,
         multiple_of=lcm(needs.multiple_of, 8 if kind in ("SwinIR", "Swin2SR") else 1),
         minimum=max(1, needs.minimum),
         align=_ALIGN.get(kind, 16),
