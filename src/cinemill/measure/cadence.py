@@ -68,7 +68,9 @@ def _cadence(window: Window, seen: Sequence[Combing], unevenness: Sequence[float
         return "unknown"
     if window.verdict == "telecine":
         return "2:3"
-    if repeated > _PULLED and combed > 0.05 * window.decided:
+    # Two fields that repeat at different times are of different pictures, be they combed or hardly.
+    apart = window.repeated_top + window.repeated_bottom > 0.1 * window.frames
+    if repeated > _PULLED and (apart or combed > 0.05 * window.decided):
         return "pulldown"
     shares = _shares(seen)
     whole, late = np.mean(shares > 0.5), np.mean(shares < _LATE)
