@@ -111,6 +111,7 @@ def test_a_server_that_drips_is_a_server_that_stalls(host: Host, part: Path) -> 
     host.answers["/x"] = m.in_turn(m.dripping(host, BODY), m.whole(BODY))
     fetch(f"{host.url}/x", part, patience=QUICK)
     assert part.read_bytes() == BODY
+    assert int(host.requests[1][1]["Range"].strip("bytes=-")) < 1000
 
 
 def test_more_than_the_file_can_have_is_not_written(host: Host, part: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_graph_brings_its_weights_along(graph: Callable[..., Path], home: Path
     assert hashlib.sha256(copy.read_bytes()).hexdigest() == model.files[1].sha256
 
 
-@pytest.mark.parametrize("location", ["/etc/passwd", "../secret", "weights/../../secret"])
+@pytest.mark.parametrize("location", ["/etc/passwd", "../secret", "weights/../../secret", "weights/../up.bin"])
 def test_a_graph_that_reads_elsewhere_is_refused(
     location: str, graph: Callable[..., Path], home: Path, tmp_path: Path
 ) -> None:
