@@ -25,7 +25,7 @@ def cinemill(tmp_path: Path, host: Host, home: Path) -> Cinemill:
     """The command with the data directory of `home`, which fetches everything from our server."""
     folder = tmp_path / "here"
     folder.mkdir()
-    return Cinemill(folder, home.parent, CINEMILL_MIRROR=host.url)
+    return Cinemill(folder, home.parent, CINEMILL_MIRROR=host.url, CINEMILL_THREADS="1")
 
 
 @pytest.fixture
@@ -110,20 +110,16 @@ def test_a_model_of_ones_own_is_imported_and_converted(
     networks.checkpoint(cinemill.folder / "My Model.safetensors", "Compact")
     said = cinemill("models", "import", "My Model.safetensors", "--licence", "CC0-1.0")
     assert (said.code, said.out.split(":")[0]) == (0, "my-model is here"), said.err
-    done = cinemill("models", "convert", "my-model", "--pictures", clip("film.mp4"))
+    film = clip("film.mp4")
+    done = cinemill("models", "convert", "my-model", "--int8", "--calibrate", film, "--pictures", film)
     assert done.code == 0, done.err
     assert "dB to torch" in done.out
     assert "ms in onnxruntime" in done.out
-    assert (home / "models" / "my-model" / "My Model.onnx").is_file()
-    again = cinemill("models", "convert", "my-model", "--pictures", clip("film.mp4"))
-    assert (again.code, "--overwrite" in again.err) == (2, True)
-    small = cinemill(
-        "models", "convert", "my-model", "-o", "s.onnx", "--int8", "--calibrate", clip("film.mp4"), "--json"
-    )
-    assert small.code == 0, small.err
-    told = json.loads(small.out)
-    assert told["numbers"] == "int8"
-    assert told["bytes_after"] == (cinemill.folder / "s.onnx").stat().st_size
+    assert (home / "models" / "my-model" / "My Model.int8.onnx").is_file()
+    every = cinemill("models", "convert", "--all", "--json")
+    assert every.code == 0, every.err
+    (told,) = json.loads(every.out)
+    assert (told["numbers"], told["bytes_after"]) == ("fp32", (home / "models/my-model/My Model.onnx").stat().st_size)
     assert cinemill("models", "verify", "my-model").code == 0
 
 
