@@ -10,6 +10,9 @@ import pytest
 
 from clips import JUMPY, MAKERS, OTHERS
 
+# Before anything loads torch: tests share cores, and threads that wait in circles would take them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:

@@ -146,6 +146,18 @@ def lama_file(path: Path, value: float, side: int = 64) -> Path:
     return path
 
 
+def basicvsrpp_file(path: Path, enlarges: bool = True) -> Path:
+    """BasicVSR++ with eight features and one block a pass, named as mmagic names it."""
+    import torch
+
+    from cinemill.models.basicvsrpp import Network
+
+    torch.manual_seed(0)
+    values = Network(8, 1, enlarges, groups=2, last=8).state_dict()
+    torch.save({"state_dict": {f"generator.{name}": value for name, value in values.items()}}, path)
+    return path
+
+
 def rife_file(path: Path, widths: tuple[int, ...] = (8, 8, 8, 8, 8), seed: int = 0) -> Path:
     """RIFE 4.26 with narrow blocks; motions of a pixel or so."""
     from safetensors.numpy import save_file

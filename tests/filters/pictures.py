@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     networks.onnx_file(folder / "double.onnx", scale=2)
     networks.rife_file(folder / "rife.safetensors")
     networks.colour_file(folder / "colour.onnx", (100, 0), (-20, 10))
+    if has_torch := find_spec("torch") is not None:
+        networks.basicvsrpp_file(folder / "vsr.pth")
     networks.yunet_file(folder / "yunet.onnx", side=24)
     networks.face_file(folder / "face.onnx", keep=0.5, add=-0.2, weight=True)
     return {
@@ -71,6 +74,9 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "simulate.tape": {} if flat else {"passes": 2, "luma_noise": 4, "wander": 1, "dropouts": 3, "head_switch": 4},
         "simulate.telecine": {"rate": 50},
         "subtitles": {"file": srt},
+        **(
+            {"upscale.basicvsrpp": {"model": str(folder / "vsr.pth"), "length": 0.12, "margin": 1}} if has_torch else {}
+        ),
         "upscale.model": {"model": str(folder / "double.onnx")},
         "white-balance": {"temperature": 4000},
     }

@@ -2,7 +2,7 @@
 
 Where the picture moves, what a logo hides is seen a few frames before or after. The motion around the mask is carried
 on into it, and each of its pixels is taken from the nearest frame in which what is there lay outside. What no frame
-shows is continued from the rim (M. Bertalmio et al., 2001), or made up by a network (LaMa). What is not masked keeps its bits.
+shows is continued from the rim (M. Bertalmio et al., 2001), or made up by a network (LaMa). The rest keeps its bits.
 Wrong where things move behind the mask otherwise than around it; a still picture behind a logo is only guessed at.
 """
 

@@ -114,6 +114,8 @@ def _started(path: Path, device: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what matters comes as an exception
     options.intra_op_num_threads = cores()
+    # Decoders and encoders share the cores; threads that wait in circles would take them from these.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device == "directml":
         options.enable_mem_pattern = False
     provider = (PROVIDERS[device], _settings(device))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +22,30 @@ _lock = threading.Lock()
 
 def opened(wanted: Wanted) -> Session:
     """The session for what is wanted, opened once a process. Raises RequestError, MissingResource, MediaError."""
+    return _kept(wanted, _opened)
+
+
+def film(wanted: Wanted) -> Session:
+    """Like `opened`, for a network whose pictures of a run are one stretch of film."""
+
+    def open(wanted: Wanted) -> Session:
+        from cinemill.models import torch_backend
+
+        torch_backend.torch()
+        from cinemill.models import basicvsrpp
+
+        return basicvsrpp.open(wanted.path, wanted)
+
+    return _kept(wanted, open)
+
+
+def _kept(wanted: Wanted, open: Callable[[Wanted], Session]) -> Session:
     files = [wanted.path, *([wanted.partner[0]] if wanted.partner else [])]
     # A file that was replaced is another model.
     key = (wanted, *((status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files)))
     with _lock:
         if key not in _sessions:
-            _sessions[key] = made = _opened(wanted)
+            _sessions[key] = made = open(wanted)
             log.info("%s runs by %s: %s.", wanted.path.name, made.runs_on, made.why)
         return _sessions[key]
 
@@ -46,6 +65,7 @@ def _opened(wanted: Wanted) -> Session:
     from cinemill.models import torch_backend
 
     if "siggraph17" in path.name:
+        torch_backend.torch()
         from cinemill.models import siggraph17
 
         return siggraph17.open(path, wanted)

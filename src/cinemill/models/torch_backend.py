@@ -7,6 +7,7 @@ spandrel recognises the architecture by the names and shapes of the weights. Pic
 from __future__ import annotations
 
 import importlib
+import os
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ _SHARE = 0.6
 
 def torch() -> Any:
     """The torch module. Raises MissingResource when it is not installed."""
+    # Its threads wait for one another by turning in circles, which on cores that are shared takes ten times as long as
+    # the work. Read when the library is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import torch
     except ImportError as error:
