@@ -29,7 +29,7 @@ SUFFIXES: dict[Numbers, str] = {"fp32": ".onnx", "fp16": ".fp16.onnx", "int8": "
 OPSET = 17
 _LEAST_PSNR: dict[Numbers, float] = {"fp32": 80.0, "fp16": 40.0, "int8": 20.0}
 """dB, of 0 to 1; what is worse is not the same network any more."""
-_SIDES = ((96, 144), (128, 96))
+_SIDES = ((64, 96), (80, 64))
 """Height and width of the pictures that are compared, in pixels, before they are made to fit. None is square: a size
 that was written into the graph while it was made shows."""
 _RUNS = 5
