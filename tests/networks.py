@@ -146,14 +146,16 @@ def lama_file(path: Path, value: float, side: int = 64) -> Path:
     return path
 
 
-def basicvsrpp_file(path: Path, enlarges: bool = True) -> Path:
-    """BasicVSR++ with eight features and one block a pass, named as mmagic names it."""
+def basicvsrpp_file(path: Path, enlarges: bool = True, idle: bool = False) -> Path:
+    """BasicVSR++ with eight features and one block a pass, named as mmagic names it. `idle`: it adds nothing."""
     import torch
 
     from cinemill.models.basicvsrpp import Network
 
     torch.manual_seed(0)
     values = Network(8, 1, enlarges, groups=2, last=8).state_dict()
+    if idle:
+        values |= {name: torch.zeros_like(values[name]) for name in ("conv_last.weight", "conv_last.bias")}
     torch.save({"state_dict": {f"generator.{name}": value for name, value in values.items()}}, path)
     return path
 

@@ -42,7 +42,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     networks.rife_file(folder / "rife.safetensors")
     networks.colour_file(folder / "colour.onnx", (100, 0), (-20, 10))
     if has_torch := find_spec("torch") is not None:
-        networks.basicvsrpp_file(folder / "vsr.pth")
+        networks.basicvsrpp_file(folder / "vsr.pth", idle=flat)
     networks.yunet_file(folder / "yunet.onnx", side=24)
     networks.face_file(folder / "face.onnx", keep=0.5, add=-0.2, weight=True)
     return {

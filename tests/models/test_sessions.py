@@ -248,3 +248,34 @@ def test_bfloat16_is_close_where_it_is_asked_for(made: Made) -> None:
     assert rough.runs_on.endswith("bf16")
     fine = sessions.opened(Wanted(made("Compact"))).run(given)
     assert 0 < np.abs(rough.run(given) - fine).max() < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch, about itself
+def test_compiled_is_the_module_and_is_found_again_on_disk(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    given = picture(3, 48, 64)
+    opened = torch_backend.open(made("Compact"), Wanted(made("Compact")), "asked for", compile=True)
+    made_by_it = opened.run(given)
+    plain = torch_backend.open(made("Compact"), Wanted(made("Compact")), "asked for")
+    assert np.abs(made_by_it - plain.run(given)).max() < 1e-4
+    if "compiled" in opened.runs_on:
+        assert any(tmp_path.rglob("*")), "what was compiled is on disk"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_compiled_runs_as_it_is_and_says_why(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    def refused(*_: Any) -> Any:
+        raise RuntimeError("there is no compiler\nand more")
+
+    given = picture(3, 32, 32)
+    opened = torch_backend.open(made("Compact"), Wanted(made("Compact")), "asked for", compile=True)
+    assert opened.runs_on == "torch (compiled) on cpu in fp32"
+    opened._fast._fast = refused
+    plain = torch_backend.open(made("Compact"), Wanted(made("Compact")), "asked for").run(given)
+    assert np.array_equal(opened.run(given), plain)
+    assert np.array_equal(opened.run(given), plain)
+    assert [record.getMessage() for record in caplog.records] == ["The model runs uncompiled: there is no compiler"]
+    assert opened.runs_on == "torch on cpu in fp32"
