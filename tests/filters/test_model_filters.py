@@ -15,6 +15,7 @@ from pictures import TAGGED, chain, movie, ntsc_in_milliseconds, psnr, run, time
 
 import networks
 from cinemill.errors import InvalidParams, MissingModel, UnsupportedMedia
+from cinemill.filters import text
 from cinemill.media.colour import Colour
 from cinemill.media.rgb import of_rgb, to_rgb
 from cinemill.media.types import Frame
@@ -165,6 +166,11 @@ def test_strength_is_between_the_frame_and_what_the_network_makes(made: Made) ->
     )
     middle = (whole.planes[0].astype(int) + frames[0].planes[0]) / 2
     assert np.abs(half.planes[0] - middle).max() <= 1
+
+
+def test_a_lone_value_is_the_model(made: Made) -> None:
+    assert text.chain(f"upscale={made('Compact')}").steps[0].params.model == made("Compact")
+    assert text.chain("denoise.model=drunet").steps[0].params.model == "drunet"
 
 
 def test_what_does_not_fit_is_refused_before_the_first_frame(made: Made) -> None:

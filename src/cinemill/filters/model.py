@@ -28,8 +28,10 @@ PICTURES = YUV + GREY + GBR + ("rgb24", "rgb48le")
 
 
 class Runs(Params):
-    """How a network runs."""
+    """How a network runs. `model` is here so that it comes first, which is where a lone value goes."""
 
+    model: str
+    """A name of `cinemill models list`, or a file: .safetensors, .pth or .onnx."""
     backend: Backend = "auto"
     """What runs the model: onnx for ONNX files, torch or compiled for the others; auto goes by the file."""
     device: str = "auto"
