@@ -32,6 +32,8 @@ _LEAST_PSNR: dict[Numbers, float] = {"fp32": 80.0, "fp16": 40.0, "int8": 20.0}
 _SIDES = ((64, 96), (80, 64))
 """Height and width of the pictures that are compared, in pixels, before they are made to fit. None is square: a size
 that was written into the graph while it was made shows."""
+_SMALL = (32, 48)
+"""The same where every number of a network is looked at, for all of them are kept: RRDB needs gigabytes at 64x96."""
 _RUNS = 5
 """In turns, so that what else the machine does hits both."""
 _LONG = 20.0
@@ -280,7 +282,7 @@ def _check_reach(plain: Path, contract: Contract, pictures: Sequence[Floats]) ->
     largest = float(np.finfo(np.float16).max)
     with _silence():
         calibrator = create_calibrator(str(plain), augmented_model_path=str(plain.with_name("reach.onnx")))
-        calibrator.collect_data(_reader(contract, pictures[:2]))
+        calibrator.collect_data(_reader(contract, pictures[:2], _SMALL))
         ranges: Any = calibrator.compute_data()
     for name, found in ranges.items():
         reach = max(float(np.abs(end).max()) for end in found.range_value)
@@ -315,7 +317,7 @@ def _quantised(plain: Path, contract: Contract, calibration: Sequence[Floats]) -
         quantize_static(
             str(plain),
             str(made),
-            _reader(contract, calibration),
+            _reader(contract, calibration, _SIDES[0]),
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -325,12 +327,12 @@ def _quantised(plain: Path, contract: Contract, calibration: Sequence[Floats]) -
     return made
 
 
-def _reader(contract: Contract, pictures: Sequence[Floats]) -> Any:
+def _reader(contract: Contract, pictures: Sequence[Floats], sides: tuple[int, int]) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
     class Pictures(CalibrationDataReader):
         def __init__(self) -> None:
-            self.left = iter([_cut(picture, contract, *_SIDES[0]) for picture in pictures])
+            self.left = iter([_cut(picture, contract, *sides) for picture in pictures])
 
         def get_next(self) -> Any:
             picture = next(self.left, None)
