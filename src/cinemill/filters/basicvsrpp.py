@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cinemill.catalogue import Field, Params
 from cinemill.filters import Halo, stream_filter
-from cinemill.filters.model import PICTURES, check_progressive, pictured, values
+from cinemill.filters.model import PICTURES, Device, check_progressive, pictured, values
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -34,8 +34,7 @@ class BasicVsr(Params):
     """How many frames more are looked at before and after each stretch."""
     tile: int = Field(0, ge=0, le=16384, unit="px")
     """Side of the tiles that the picture is cut into. 0 takes what memory allows."""
-    device: str = "auto"
-    """Where it runs: auto, cpu, cuda, cuda:1 or mps."""
+    device: Device = "auto"
 
 
 def _halo(p: BasicVsr) -> Halo:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from cinemill.catalogue import Field, Params
 from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.filters import GREY, YUV, Halo, stream_filter
-from cinemill.filters.model import check_progressive
+from cinemill.filters.model import Device, check_progressive
 from cinemill.filters.neighbours import windows
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class Colorize(Params):
     """What the network calls white; auto goes by the registry, and by 1 for files that it does not know."""
     window: int = Field(3, ge=0, le=15, unit="frames")
     """How far before and after each frame colours are averaged."""
-    device: str = "auto"
-    """Where it runs: auto, cpu, cuda, cuda:1, mps, and for ONNX files tensorrt, directml, openvino, coreml."""
+    device: Device = "auto"
 
 
 def _halo(p: Colorize) -> Halo:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cinemill.catalogue import Field, Params
 from cinemill.filters import Halo, stream_filter
-from cinemill.filters.model import PICTURES, changed, check_progressive, values
+from cinemill.filters.model import PICTURES, Device, changed, check_progressive, values
 from cinemill.filters.neighbours import windows
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ class Faces(Params):
     """Distance from eyes to mouth below which a face is left alone."""
     window: int = Field(4, ge=0, le=30, unit="frames")
     """How far before and after each frame its faces are looked for, to hold them steady."""
-    device: str = "auto"
-    """Where the network runs: auto, cpu, cuda, cuda:1, mps, and for ONNX files tensorrt, directml, openvino, coreml."""
+    device: Device = "auto"
 
 
 def _halo(p: Faces) -> Halo:

@@ -18,7 +18,7 @@ from pydantic import model_validator
 from cinemill.catalogue import Field, Params
 from cinemill.errors import InvalidParams
 from cinemill.filters import Halo, stream_filter
-from cinemill.filters.model import PICTURES, check_progressive
+from cinemill.filters.model import PICTURES, Device, check_progressive
 from cinemill.filters.neighbours import windows
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Inpaint(Params):
     """How far before and after each frame it is looked for what is hidden."""
     model: str | None = None
     """LaMa, for what no frame shows: a name of `cinemill models list`, or a file. Left out, the rim is continued."""
-    device: str = "auto"
-    """Where the network runs: auto, cpu, cuda, cuda:1, mps, and for ONNX files tensorrt, directml, openvino, coreml."""
+    device: Device = "auto"
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -14,7 +14,7 @@ from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
 from cinemill.filters.fps import Fps
 from cinemill.filters.interpolate import Between, resampled
-from cinemill.filters.model import PICTURES, check_progressive, pictured, values
+from cinemill.filters.model import PICTURES, Device, check_progressive, pictured, values
 from cinemill.models.session import Precision
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ class RifeParams(Fps):
     """A name of `cinemill models list`, or a file: .safetensors or .pkl of RIFE 4.25 or 4.26."""
     shrink: Literal[1, 2, 4] = 1
     """By how much the picture is made smaller to look for motion: 2 for 4K, where things move further."""
-    device: str = "auto"
-    """Where it runs: auto, cpu, cuda, cuda:1 or mps."""
+    device: Device = "auto"
     precision: Precision = "auto"
     """fp32, fp16 or bf16. auto is fp16 on GPUs."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from cinemill.catalogue import Field, Params
 from cinemill.errors import UnsupportedMedia
@@ -27,6 +27,17 @@ PICTURES = YUV + GREY + GBR + ("rgb24", "rgb48le")
 """Formats that a network's pictures are made of."""
 
 
+Device = Annotated[
+    str,
+    Field(
+        ...,
+        description="Where the network runs: auto, cpu, cuda, cuda:1, mps, and for ONNX files tensorrt, directml, "
+        "openvino, coreml, rocm.",
+    ),
+]
+"""A parameter that says where a network runs."""
+
+
 class Runs(Params):
     """How a network runs. `model` is here so that it comes first, which is where a lone value goes."""
 
@@ -34,8 +45,7 @@ class Runs(Params):
     """A name of `cinemill models list`, or a file: .safetensors, .pth or .onnx."""
     backend: Backend = "auto"
     """What runs the model: onnx for ONNX files, torch or compiled for the others; auto goes by the file."""
-    device: str = "auto"
-    """Where it runs: auto, cpu, cuda, cuda:1, mps, and for ONNX files tensorrt, directml, openvino, coreml, rocm."""
+    device: Device = "auto"
     precision: Precision = "auto"
     """fp32, fp16 or bf16. auto is fp16 on GPUs where the model is known to bear it."""
     tile: int = Field(0, ge=0, le=16384, unit="px")
