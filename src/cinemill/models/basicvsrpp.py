@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, grid_sample, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from cinemill.errors import OpenFailed
 from cinemill.models import torch_backend
 from cinemill.models.session import Contract, Wanted
 from cinemill.models.torch_backend import Place, TorchSession
+from cinemill.models.warp import warped
 
 _FURTHEST = 10.0
 """Pixels by which a deformable convolution may look beside where the motion leads."""
@@ -108,17 +109,6 @@ class SpyNet(nn.Module):
 
 def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x if x.shape[2:] == size else interpolate(x, size=size, mode="bilinear", align_corners=False)
-
-
-def warped(x: Tensor, flow: Tensor, beyond: str = "zeros") -> Tensor:
-    """`x` fetched from where `flow` (N, 2, H, W), columns and rows, leads."""
-    height, width = x.shape[2:]
-    columns = torch.arange(width, device=x.device, dtype=flow.dtype)[None, None, :]
-    rows = torch.arange(height, device=x.device, dtype=flow.dtype)[None, :, None]
-    grid = torch.stack(
-        ((columns + flow[:, 0]) * 2 / max(1, width - 1), (rows + flow[:, 1]) * 2 / max(1, height - 1)), -1
-    )
-    return grid_sample(x, grid - 1, mode="bilinear", padding_mode=beyond, align_corners=True)
 
 
 def deformed(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: Tensor, groups: int) -> Tensor:

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import grid_sample, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 from cinemill.errors import OpenFailed
 from cinemill.models import torch_backend
 from cinemill.models.session import Floats
 from cinemill.models.torch_backend import Place, within_memory
+from cinemill.models.warp import warped
 
 _MEMORY = 8
 """Channels of what a block tells the next, beside motion and mask."""
@@ -121,16 +122,7 @@ class Network(nn.Module):
 
 
 def _warped(x: Tensor, motion: Tensor) -> Tensor:
-    """`x` fetched from where `motion` (N, 2, H, W), columns and rows, leads."""
-    height, width = x.shape[2:]
-    columns = torch.linspace(-1, 1, width, device=x.device)[None, None, :]
-    rows = torch.linspace(-1, 1, height, device=x.device)[None, :, None]
-    # In half precision places in a large picture would be wrong by a pixel.
-    far = motion.float()
-    across = columns + far[:, 0] * (2 / max(1, width - 1))
-    down = rows + far[:, 1] * (2 / max(1, height - 1))
-    grid = torch.stack((across, down), -1)
-    return grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True).to(x.dtype)
+    return warped(x, motion, "border")
 
 
 def network(values: dict[str, Tensor], origin: str = "the file") -> Network:
