@@ -20,20 +20,22 @@ class Body(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, width: int, deep: int, depth: int) -> None:
         super().__init__()
-        self.head = nn.Sequential(_conv(4 * inputs, width), nn.ReLU(), _conv(width, width), nn.ReLU())
+        # Six taps at every second pixel are three over pixels taken two by two.
+        first = nn.Conv2d(inputs, width, 6, stride=2, padding=2)
+        self.head = nn.Sequential(first, nn.ReLU(), _conv(width, width), nn.ReLU())
         self.down = nn.Sequential(_conv(width, deep, stride=2), nn.ReLU())
         self.inner = nn.Sequential(*(layer for _ in range(depth) for layer in (_conv(deep, deep), nn.ReLU())))
         self.up = nn.Conv2d(deep, 4 * width, 1)
         self.tail = nn.Sequential(_conv(width, width), nn.ReLU(), _conv(width, 4 * outputs))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        near = self.head(nn.functional.pixel_unshuffle(pictures, 2))
+        near = self.head(pictures)
         far = nn.functional.pixel_shuffle(self.up(self.inner(self.down(near))), 2)
         return nn.functional.pixel_shuffle(self.tail(torch.relu(near + far)), 2)
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, padding_mode="zeros")
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
 
 
 class Deinterlacer(nn.Module):

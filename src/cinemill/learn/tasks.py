@@ -1,0 +1,89 @@
+"""What a network is shown and what it should say, for each task; batches follow from the step alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import nn
+
+from cinemill.learn import leaves, nets
+from cinemill.learn.leaves import Clip
+from cinemill.learn.recipes import Recipe
+
+Floats = NDArray[Any]
+"""float32"""
+FRAMES, SIDE = 5, 128
+"""What a clip to learn from has."""
+
+
+class Task(ABC):
+    """How examples are made of clips, and the network that learns from them."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """A new network, its weights by chance."""
+
+    @abstractmethod
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        """(what is given, what should come out), float32 (channels, height, width) from 0 to 1."""
+
+    def batch(self, clips: Clip, step: int) -> tuple[Floats, Floats]:
+        """The examples of a step, drawn from (clips, frames, height, width)."""
+        rng = np.random.default_rng([self.recipe.seed, 1, step])
+        chosen = (clips[i] for i in rng.integers(0, len(clips), self.recipe.batch))
+        given, wanted = zip(*(self.example(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen))
+        return np.stack(given), np.stack(wanted)
+
+
+class Deinterlace(Task):
+    """Five fields, and the lines that the middle one lacks."""
+
+    def network(self) -> nn.Module:
+        return nets.Deinterlacer(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        clip = _held(rng, clip)
+        given = np.stack([picture[moment % 2 :: 2] for moment, picture in enumerate(clip)])
+        return _floats(given), _floats(clip[2, None, 1::2])
+
+
+TASKS: dict[str, type[Task]] = {"deinterlace": Deinterlace}
+
+
+def clip(seed: int, number: int) -> Clip:
+    """One of the clips that a recipe's seed draws."""
+    return leaves.clip(np.random.default_rng([seed, 0, number]), FRAMES, SIDE, SIDE)
+
+
+def _varied(rng: Generator, clip: Clip, crop: int) -> Clip:
+    """A part of a clip; mirrored, turned, played backwards or as a negative."""
+    top, left = rng.integers(0, clip.shape[1] - crop + 1, 2)
+    clip = clip[:, top : top + crop, left : left + crop]
+    mirrored, upside_down, backwards, turned, negative = rng.random(5) < (0.5, 0.5, 0.5, 0.3, 0.2)
+    clip = clip[:, :, ::-1] if mirrored else clip
+    clip = clip[:, ::-1] if upside_down else clip
+    clip = clip[::-1] if backwards else clip
+    clip = clip.transpose(0, 2, 1) if turned else clip
+    return 255 - clip if negative else clip
+
+
+def _held(rng: Generator, clip: Clip) -> Clip:
+    """Now and then a picture stands still, or each is shown for two or three frames, as film and drawings are."""
+    kind = rng.random()
+    if kind < 0.06:
+        return clip[[2] * FRAMES]
+    if kind < 0.28:
+        each, phase, start = int(rng.integers(2, 4)), int(rng.integers(0, 3)), int(rng.integers(0, 2))
+        return clip[np.minimum((np.arange(FRAMES) + phase) // each + start, FRAMES - 1)]
+    return clip
+
+
+def _floats(values: Clip) -> Floats:
+    return values.astype(np.float32) / np.float32(255)
