@@ -14,7 +14,7 @@ import pytest
 import networks
 from cinemill.errors import InvalidParams, MissingModel, OpenFailed, OutOfMemory
 from cinemill.models import onnx_backend, sessions, torch_backend
-from cinemill.models.session import Wanted
+from cinemill.models.session import Contract, Wanted
 from cinemill.models.tiles import Tiler, least_tile
 
 torch = pytest.importorskip("torch")
@@ -169,6 +169,24 @@ def test_running_out_of_memory_finishes_says_so_and_changes_nothing(
         "torch on cpu in fp32 ran out of memory; going on with tiles of 150 px."
     ]
     assert psnr(made_small, whole) >= 60
+
+
+def test_architectures_that_want_planes_one_after_another_get_them() -> None:
+    class Flat(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x: Any) -> Any:
+            return self.conv(x).view(len(x), -1).view(x.shape)
+
+    place = torch_backend.Place("cpu", torch.float32)
+    opened = torch_backend.TorchSession(Flat().requires_grad_(False), Contract(), place, "asked for")
+    given = picture(3, 32, 48)
+    with torch.inference_mode():
+        wanted = opened.module.conv(torch.from_numpy(given)).numpy()
+    assert np.abs(opened.run(given) - wanted).max() < 1e-6
+    assert opened.room() > 0
 
 
 def test_memory_that_torch_cannot_have_on_the_processor_is_out_of_memory(made: Made) -> None:

@@ -86,4 +86,4 @@ def _network(p: RifeParams) -> Rife:
 
     device, _ = torch_backend.device_for(p.device)
     dtype = torch_backend.precision_for(Wanted(path, precision=p.precision), device, half=True, bfloat16=True)
-    return Rife(path, torch_backend.Place(device, dtype), 1 / p.shrink)
+    return Rife(path, torch_backend.Place(device, dtype, beside=True), 1 / p.shrink)

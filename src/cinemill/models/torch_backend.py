@@ -11,11 +11,13 @@ import os
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import lcm
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from cinemill.errors import InvalidParams, MissingResource, OpenFailed, OutOfMemory
 from cinemill.models import memory
@@ -191,24 +193,32 @@ def contract_of(descriptor: Any) -> Contract:
 
 @dataclass(frozen=True)
 class Place:
-    """A device and a type of number, in torch's words."""
+    """A device and a type of number, in torch's words; `beside`: whether the channels of a pixel lie side by side.
+
+    That is faster on all devices, and not every architecture bears it.
+    """
 
     device: str
     dtype: Any
+    beside: bool = False
 
     def __str__(self) -> str:
         return f"{self.device} in {_names(self.dtype)}"
 
+    @property
+    def _order(self) -> Any:
+        return torch().channels_last if self.beside else torch().contiguous_format
+
     def move(self, module: Any) -> Any:
-        """A module there. Convolutions are faster with the channels of a pixel side by side."""
-        return module.to(self.device, self.dtype, memory_format=torch().channels_last)
+        """A module there."""
+        for parameter in module.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=self._order)
+        return module.to(self.device, self.dtype)
 
     def put(self, array: Floats) -> Any:
-        """An array as a tensor there."""
-        tensor = torch().from_numpy(array)
-        if tensor.ndim == 4:
-            return tensor.to(self.device, self.dtype, memory_format=torch().channels_last)
-        return tensor.to(self.device, self.dtype)
+        """Pictures (N, C, H, W) there."""
+        return torch().from_numpy(array).to(self.device, self.dtype, memory_format=self._order)
 
     def free(self) -> int:
         """Bytes of memory that a computation may take there."""
@@ -233,9 +243,9 @@ class TorchSession:
     ) -> None:
         _use_all_cores()
         self.contract = contract
-        self.place = place
+        self.place = replace(place, beside=True)
         self.why = why
-        self.module = place.move(module)
+        self.module = self.place.move(module)
         self._call = call or _plainly
         self._fast: Any = None
         if compile:
@@ -249,6 +259,16 @@ class TorchSession:
         return f"torch{' (compiled)' if self._fast and not self._fast.refusal else ''} on {self.place}"
 
     def run(self, pictures: Floats) -> Floats:
+        try:
+            return self._computed(pictures)
+        except RuntimeError:
+            if not self.place.beside:
+                raise
+            self.place = replace(self.place, beside=False)
+            self.module = self.place.move(self.module)
+            return self._computed(pictures)
+
+    def _computed(self, pictures: Floats) -> Floats:
         with within_memory(self.place):
             made = self._call(self._fast or self.module, self.place.put(pictures))
             return made.float().cpu().contiguous().numpy()
@@ -274,9 +294,7 @@ class TorchSession:
 
         hooks = [layer.register_forward_hook(look) for layer in self.module.modules() if not list(layer.children())]
         try:
-            with within_memory(self.place):
-                empty = torch().zeros(1, contract.inputs, side, side, dtype=self.place.dtype, device=self.place.device)
-                self._call(self.module, empty)
+            self.run(np.zeros((1, contract.inputs, side, side), np.float32))
         finally:
             for hook in hooks:
                 hook.remove()
