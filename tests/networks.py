@@ -230,6 +230,14 @@ def _module(architecture: str, options: dict[str, Any]) -> Any:
         from spandrel.architectures.DRUNet.__arch.network_unet import DRUNet
 
         return DRUNet(**({"in_nc": 4, "out_nc": 3, "nc": [8, 8, 16, 16], "nb": 2} | options))
+    if architecture == "GFPGAN":
+        from spandrel.architectures.GFPGAN.__arch.gfpganv1_clean_arch import GFPGANv1Clean
+
+        return GFPGANv1Clean(**options)  # spandrel knows one size only
+    if architecture == "LaMa":
+        from spandrel.architectures.LaMa.__arch.LaMa import LaMa
+
+        return LaMa(**({"in_nc": 4, "out_nc": 3} | options))
     if architecture == "RestoreFormer":
         from spandrel.architectures.RestoreFormer.__arch.restoreformer_arch import RestoreFormer
 

@@ -153,6 +153,21 @@ def test_restoreformer_by_torch_is_called_with_faces_from_minus_one_to_one(files
     assert np.abs(made - wanted).max() < 1e-4
 
 
+@pytest.mark.slow
+def test_gfpgan_of_full_size_is_called_with_faces_from_minus_one_to_one(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from cinemill.models import faces, torch_backend
+    from cinemill.models.session import Wanted
+
+    path = networks.checkpoint(tmp_path / "gfpgan.safetensors", "GFPGAN")
+    seen = np.random.default_rng(0).random((3, 512, 512), np.float32)
+    made = faces.network(Wanted(path)).restored(seen, 0.5)
+    with torch.inference_mode():
+        module = torch_backend.load(path).model
+        wanted = (module(torch.from_numpy(2 * seen - 1)[None], randomize_noise=False)[0][0].numpy() + 1) / 2
+    assert np.abs(made - wanted).max() < 1e-3, "and twice the same"
+
+
 def test_frame_times_are_untouched(files: Path) -> None:
     frames = [replace(frame, pts=frame.pts * 7, time_base=Fraction(1, 90)) for frame in movie(4, size=(64, 64))]
     out = run(asked(files, "same.onnx", window=2), frames)

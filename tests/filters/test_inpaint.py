@@ -119,3 +119,14 @@ def test_network_for_something_else_is_refused(tmp_path: Path) -> None:
     model = networks.onnx_file(tmp_path / "other.onnx")
     with pytest.raises(InvalidParams, match="fills no masks"):
         run(chain(("inpaint", BOX | {"model": str(model)})), panning(1))
+
+
+@pytest.mark.slow
+def test_lama_by_torch_fills_the_mask_only(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    model = networks.checkpoint(tmp_path / "lama.safetensors", "LaMa")
+    still = [replace(frame, planes=panning(1)[0].planes) for frame in panning(2)]
+    out = run(chain(("inpaint", BOX | {"model": str(model)})), with_logo(still))
+    for frame in out:
+        assert np.array_equal(frame.planes[0][:40], still[0].planes[0][:40])
+        assert frame.planes[0][INSIDE].std() > 0

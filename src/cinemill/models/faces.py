@@ -101,7 +101,8 @@ def network(wanted: Wanted) -> Network:
 
 
 def _gfpgan(module: Any, face: Any, fidelity: float) -> Any:
-    return module(face, return_rgb=False)[0]
+    # Noise by chance would give another face each time, and flicker.
+    return module(face, return_rgb=False, randomize_noise=False)[0]
 
 
 def _codeformer(module: Any, face: Any, fidelity: float) -> Any:
