@@ -57,10 +57,7 @@ def in_turns(rivals: dict[str, Sequence[object]], rounds: int) -> dict[str, Run]
         for place in range(len(names)):  # another one begins each time
             name = names[(turn + place) % len(names)]
             runs[name].append(measure(rivals[name]))
-    return {
-        name: Run(min(run.seconds for run in many), max(run.mib for run in many))
-        for name, many in runs.items()
-    }
+    return {name: Run(min(run.seconds for run in many), max(run.mib for run in many)) for name, many in runs.items()}
 
 
 def run_ffmpeg(*arguments: object) -> None:
