@@ -6,6 +6,7 @@ and then it is reported.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -73,6 +74,8 @@ def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int, None, None]:
     """Make one part of the plan in `folder`: under a temporary name, made durable, renamed. Raises CinemillError."""
     from cinemill.media.write import durable, said_plainly
 
+    # PyAV's containers and streams hold each other, and a decoder's pictures, until the collector finds them.
+    gc.collect()
     plan = folder.plan()
     if plan is None:
         raise JobError(f"{folder.path} holds no plan any more.")
