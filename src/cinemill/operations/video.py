@@ -79,6 +79,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         if self.copies(request.params, info, format):
             return VideoDecided(notes=("The picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
+        _spare_memory(chain)
         index = indexed(info)
         picture = _sample(chain, info)
         spec, lost = encoders.spec_for(
@@ -145,6 +146,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             damage=damage,
         )
         chain = text.chain([*decided.chain])
+        _spare_memory(chain)
         done = ahead(chain.run(ahead(frames), cores())) if chain.steps else ahead(frames)
         pictures = within(done, chunk, video)
         if decided.excerpt:
@@ -215,6 +217,14 @@ def _estimate(chain: Chain, info: MediaInfo, spec: VideoSpec, total: int) -> lis
     pace = (done - 1) / max(1e-3, time.monotonic() - started)
     seconds = total * chain.rate(Fraction(1)) / Fraction(max(pace, 1e-3))
     return [f"This will take about {clock.show(float(seconds)).partition('.')[0]}, by a sample of {done} pictures."]
+
+
+def _spare_memory(chain: Chain) -> None:
+    """Where libav does all of the work, its buffers are large and few."""
+    from cinemill.media import heap
+
+    if all(step.filter.graph for step in chain.steps):
+        heap.return_large_buffers()
 
 
 def _said(options: dict[str, str]) -> str:
