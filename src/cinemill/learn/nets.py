@@ -6,8 +6,6 @@ in, and only the difference from it is learned, so that still and even areas sta
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -55,13 +53,3 @@ class Deinterlacer(nn.Module):
         between = (here + below) * 0.5
         before, after, rest = self.body(fields - 0.5).split(1, 1)
         return between + before * (fields[:, 1:2] - between) + after * (fields[:, 3:4] - between) + rest
-
-
-def weights(net: nn.Module) -> int:
-    """How many numbers a network has learned."""
-    return sum(parameter.numel() for parameter in net.parameters())
-
-
-def state(net: nn.Module) -> dict[str, Any]:
-    """The weights by name, as float32 in main memory."""
-    return {name: value.detach().float().cpu() for name, value in net.state_dict().items()}

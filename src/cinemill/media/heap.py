@@ -1,4 +1,4 @@
-"""Memory of finished decoders and encoders, back to the system."""
+"""Whether memory of finished decoders and encoders goes back to the system."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import ctypes
 import sys
 from contextlib import suppress
 
-_MMAP_THRESHOLD = -3
-_LARGE = 3 << 20
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_PICTURE = 3 << 20
 """Bytes from which on a buffer is returned when it is freed: the size of a picture in HD."""
+_HIGHEST = 32 << 20
+"""Where glibc's own limit ends when it has seen large buffers freed."""
 
 
-def return_large_buffers() -> None:
-    """Keep glibc from holding on to large buffers that were freed, which makes a long job look as if it leaked.
+def return_large_buffers(returned: bool) -> None:
+    """Have glibc give large buffers back to the system when they are freed, or keep them for others as it likes to.
 
-    It raises its own limit when it sees one freed. For a decoder and an encoder, which take theirs once a chunk, that
-    is a loss; for arithmetic that takes some for every picture it is a gain, so do not ask for this there.
+    A decoder and an encoder take theirs once a chunk; kept, they make a long job look as if it leaked. Arithmetic
+    takes some for every picture, and would wait for the system each time. Holds until it is said otherwise.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
+            limit = _PICTURE if returned else _HIGHEST
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_MMAP_THRESHOLD, limit)
+            libc.mallopt(_TRIM_THRESHOLD, 2 * limit)

@@ -54,10 +54,13 @@ class Index:
 
     def describe(self) -> list[str]:
         """One sentence per thing that is missing."""
-        lines = [f"{_pictures(sum(missing for _, _, missing in self.gaps))} missing: {self._where()}."]
+        lines: list[str] = []
+        if self.gaps:
+            count = sum(missing for _, _, missing in self.gaps)
+            lines.append(f"{count} picture{' is' if count == 1 else 's are'} missing: {self._where()}.")
         if self.cut_off is not None:
             lines.append(f"The file breaks off at {clock.show(self.cut_off)}; what came before is kept.")
-        return lines if self.gaps else lines[1:]
+        return lines
 
     def _where(self) -> str:
         shown = [f"{missing} between {clock.show(a)} and {clock.show(b)}" for a, b, missing in self.gaps[:3]]
@@ -118,10 +121,6 @@ def _gaps(pts: list[int], time_base: Fraction) -> tuple[tuple[float, float, int]
         (float(pts[place] * time_base), float(pts[place + 1] * time_base), round(steps[place] / usual) - 1)
         for place in wide
     )
-
-
-def _pictures(count: int) -> str:
-    return "1 picture is" if count == 1 else f"{count} pictures are"
 
 
 def _breaks_off(info: MediaInfo, video: VideoTrack, pictures: int) -> bool:

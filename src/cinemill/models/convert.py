@@ -41,17 +41,9 @@ _LONG = 20.0
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """A file that was made, and how it compares with the weights it was made of.
+class Comparison:
+    """How a file does beside the weights it was made of. Times are the best of five, or of what 20 s allow."""
 
-    Times are the best of five, or of what 20 s allow.
-    """
-
-    model: str
-    output: Path
-    numbers: Numbers
-    bytes_before: int
-    bytes_after: int
     max_error: float
     """Of samples from 0 to 1, over all pictures."""
     psnr: float
@@ -61,6 +53,17 @@ class Conversion:
     """Width and height of the pictures that were timed, in pixels."""
     torch_seconds: float
     onnx_seconds: float
+
+
+@dataclass(frozen=True)
+class Conversion(Comparison):
+    """A file that was made."""
+
+    model: str
+    output: Path
+    numbers: Numbers
+    bytes_before: int
+    bytes_after: int
 
 
 def convert(
@@ -98,17 +101,12 @@ def convert(
         size = made.stat().st_size
         made.replace(output)
     return Conversion(
-        source.name,
-        output,
-        numbers,
-        source.stat().st_size,
-        size,
-        compared.max_error,
-        compared.psnr,
-        compared.pictures,
-        compared.size,
-        compared.torch_seconds,
-        compared.onnx_seconds,
+        **vars(compared),
+        model=source.name,
+        output=output,
+        numbers=numbers,
+        bytes_before=source.stat().st_size,
+        bytes_after=size,
     )
 
 
@@ -161,17 +159,7 @@ def _fixed(descriptor: Any) -> Contract:
     return Contract(contract.scale, contract.inputs, contract.outputs, step, least, contract.align, contract.overlap)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    max_error: float
-    psnr: float
-    pictures: int
-    size: tuple[int, int]
-    torch_seconds: float
-    onnx_seconds: float
-
-
-def _exported(descriptor: Any, contract: Contract, made: Path, source: Path, pictures: Sequence[Floats]) -> _Comparison:
+def _exported(descriptor: Any, contract: Contract, made: Path, source: Path, pictures: Sequence[Floats]) -> Comparison:
     """The network as a graph of 32-bit numbers, by the first of torch's two exporters whose graph is the network.
 
     Tracing takes a second or two, and keeps numbers that a network computes for itself: of pictures with SwinIR, which
@@ -341,7 +329,7 @@ def _reader(contract: Contract, pictures: Sequence[Floats], sides: tuple[int, in
     return Pictures()
 
 
-def _compared(source: Path, made: Path, contract: Contract, pictures: Sequence[Floats]) -> _Comparison:
+def _compared(source: Path, made: Path, contract: Contract, pictures: Sequence[Floats]) -> Comparison:
     with _silence():
         ours = torch_backend.open(source, Wanted(source, device="cpu", precision="fp32"), "")
     theirs = onnx_backend.open(made, Wanted(made, device="cpu"), "")
@@ -356,7 +344,7 @@ def _compared(source: Path, made: Path, contract: Contract, pictures: Sequence[F
     while len(times) < _RUNS and (not times or time.monotonic() - begun < _LONG):
         times.append((_timed(lambda: ours.run(given)), _timed(lambda: theirs.run(given))))
     square = sum(float((error.astype(np.float64) ** 2).sum()) for error in errors) / sum(e.size for e in errors)
-    return _Comparison(
+    return Comparison(
         max(float(np.abs(error).max()) for error in errors),
         min(150.0, -10 * log10(max(square, 1e-15))) if np.isfinite(square) else float("nan"),
         len(errors),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from cinemill.errors import MissingModel
 from cinemill.filters import Chain, Step, text
 from cinemill.filters.fps import Fps
+from cinemill.filters.interpolate_rife import RifeParams
 from cinemill.media.output import VideoOutput
 from cinemill.operations import operation
 from cinemill.operations.video import VideoOperation
@@ -15,7 +16,7 @@ from cinemill.operations.video import VideoOperation
 if TYPE_CHECKING:
     from cinemill.media.types import MediaInfo
 
-_MODEL = "rife-4.26"
+_MODEL: str = RifeParams.model_fields["model"].default
 
 
 class Interpolate(VideoOutput, Fps):
@@ -38,18 +39,20 @@ class InterpolateOperation(VideoOperation[Interpolate]):
 
 def between(rate: Fraction, method: Literal["auto", "rife", "flow"] = "auto") -> tuple[Step, str]:
     """The step that makes pictures in between, and why that one."""
+    here = method == "flow" or _is_here(_MODEL)
+    if method == "rife" or (method == "auto" and here):
+        why = f"A network makes pictures for {float(rate):.5g} a second."
+        return text.step("interpolate.rife", {"rate": rate}), why
+    better = "" if here else f" `cinemill models get {_MODEL}` gets a network that is better at it."
+    why = f"Pictures move along the flow to {float(rate):.5g} a second.{better}"
+    return text.step("interpolate.flow", {"rate": rate}), why
+
+
+def _is_here(model: str) -> bool:
     from cinemill.models import sessions
 
     try:
-        sessions.located(_MODEL)
-        here = True
+        sessions.located(model)
     except MissingModel:
-        here = False
-    if method == "rife" or (method == "auto" and here):
-        return text.step(
-            "interpolate.rife", {"rate": rate}
-        ), f"A network makes pictures for {float(rate):.5g} a second."
-    better = "" if here or method == "flow" else f" `cinemill models get {_MODEL}` gets a network that is better at it."
-    return text.step(
-        "interpolate.flow", {"rate": rate}
-    ), f"Pictures move along the flow to {float(rate):.5g} a second.{better}"
+        return False
+    return True

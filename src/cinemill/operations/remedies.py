@@ -59,9 +59,8 @@ class Remedy:
 def chosen(params: Restore, told: Sequence[Advice], video: VideoTrack) -> tuple[Chain, list[str]]:
     """The chain for what was `told` as far as `params` want it, and for what they want besides."""
     remedies = [*_found(params, told), *_wanted(params, told), *_larger(params, video)]
-    return _ordered(remedy.step for remedy in remedies if remedy.step), [
-        remedy.why for remedy in remedies if remedy.why
-    ]
+    notes = [remedy.why for remedy in remedies if remedy.why]
+    return _ordered(remedy.step for remedy in remedies if remedy.step), notes
 
 
 def all_of(told: Sequence[Advice]) -> Chain:

@@ -223,8 +223,7 @@ def _spare_memory(chain: Chain) -> None:
     """Where libav does all of the work, its buffers are large and few."""
     from cinemill.media import heap
 
-    if all(step.filter.graph for step in chain.steps):
-        heap.return_large_buffers()
+    heap.return_large_buffers(all(step.filter.graph for step in chain.steps))
 
 
 def _said(options: dict[str, str]) -> str:

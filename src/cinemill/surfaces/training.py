@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cinemill.errors import MissingResource, OutputRefused
+from cinemill.errors import OutputRefused
 
 
 def train(
@@ -20,14 +20,13 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
 ) -> None:
     """Make a small network anew from pictures that a program draws."""
+    from cinemill.models import torch_backend
+
     if output.suffix != ".onnx":
         raise OutputRefused(f"{output}: a network is written as .onnx.")
     if output.exists() and not overwrite:
         raise OutputRefused(f"{output} exists already; add --overwrite to replace it, or choose another output.")
-    try:
-        import torch  # noqa: F401  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        raise MissingResource("training needs torch; `pip install 'cinemill[torch]'` installs it.") from None
+    torch_backend.torch()
     _made(task, recipe, output)
 
 
