@@ -136,6 +136,8 @@ ENCODERS: Final = (
 
 # Encoders that write into the bitstream how bright the mastering display was.
 CARRIES_HDR: Final = {"libx264", "libx265", "libsvtav1"}
+# OpenCV's number for AVX-512 F, CD, BW, DQ and VL, what x264 asks for; cv2 5 has no name for it.
+_AVX512_SKX: Final = 256
 _HDR_TRANSFERS: Final = {"smpte2084", "arib-std-b67", "unspecified"}
 # Codecs whose pictures can say which field is earlier in time.
 _CARRIES_FIELDS: Final = {"h264", "ffv1", "prores"}
@@ -260,6 +262,19 @@ def open_encoder(spec: VideoSpec) -> Any:
     return context
 
 
+def _repeatable(spec: VideoSpec) -> dict[str, str]:
+    """What makes an encoder give the same bits each time, on this machine; not in `spec`, which another may read.
+
+    Where a row is not whole eights of macroblocks, x264's macroblock tree in AVX-512 reads past what was written.
+    """
+    if spec.encoder != "libx264" or -(-spec.width // 16) % 8 == 0:
+        return {}
+    import cv2
+
+    private = [spec.options["x264-params"]] if "x264-params" in spec.options else []
+    return {"x264-params": ":".join([*private, "asm=AVX2"])} if cv2.checkHardwareSupport(_AVX512_SKX) else {}
+
+
 def configure(context: Any, spec: VideoSpec) -> None:
     """Put `spec` into an encoder's context, be it free-standing or a stream's. The only place that does."""
     # PyAV rearranges what a hardware encoder takes in another layout only: yuv420p as nv12.
@@ -273,7 +288,7 @@ def configure(context: Any, spec: VideoSpec) -> None:
     context.thread_count = spec.threads
     # PyAV's default, threads within a picture, makes x264 cut pictures into slices, which are slower and larger.
     context.thread_type = "AUTO"
-    context.options = dict(spec.options)
+    context.options = dict(spec.options) | _repeatable(spec)
     flags = int(Flags.frame_duration | Flags.global_header)
     if spec.field_order != "progressive":
         flags |= Flags.interlaced_dct | Flags.interlaced_me

@@ -118,6 +118,7 @@ def _equivalent(native: av.VideoFrame) -> av.VideoFrame:
         dst_colorspace=native.colorspace,
         src_color_range=full,
         dst_color_range=full,
+        threads=1,  # each writes a little past its rows' ends, over what another has done
     )
     same.colorspace, same.color_primaries, same.color_trc = colour
     same.color_range = full
