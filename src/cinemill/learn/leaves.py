@@ -1,8 +1,9 @@
 """Short grey clips without photographs, for training: dead leaves that move, seen by a camera, or drawn hard.
 
 Shapes with their own textures lie over each other, and each has a motion: still, slow, fast, turning, growing. A
-camera pans over all of them, blurs, and adds noise; light flickers, pictures repeat, scenes change. A part of the
-clips is graphics: letters, bars and chequers with hard edges, which move by whole pixels or not at all.
+camera pans over all of them, blurs, and adds noise; some scenes flow as fire, water and cloth do, some leaves let
+light through; light flickers, edges ring, pictures repeat, scenes change. A part of the clips is graphics: letters,
+bars and chequers with hard edges, which move by whole pixels or not at all.
 Sources: dead leaves for training, R. Achddou, Y. Gousseau, S. Ladjal, Synthetic images as a regularity prior for
 image restoration neural networks, SSVM 2021; their geometry, texture and camera in VibrantLeaves, 2025.
 """
@@ -91,14 +92,49 @@ def _filmed(rng: Generator, frames: int, height: int, width: int) -> Floats:
     ground = _ground(rng, size, times, camera)
     sprites = [_leaf(rng, size, times, camera) for _ in range(int(rng.integers(3, 40)))]
     lens = rng.uniform(0.1, 1.3) * _OVER if rng.random() < 0.7 else 0.0
+    flow = _Flow.drawn(rng, size) if rng.random() < 0.25 else None
     film = np.empty((len(times), height, width), np.float32)
     for number in range(len(times)):
         canvas = _composed(ground, sprites, number, size)
+        if flow:
+            canvas = flow.bent(canvas, float(times[number]))
         if lens:
             canvas = cv2.GaussianBlur(canvas, (0, 0), lens)
         film[number] = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
     film = film.reshape(frames, exposures, height, width).mean(1)
-    return _noisy(rng, _lit(rng, _soft_lines(rng, film)))
+    return _noisy(rng, _ringing(rng, _lit(rng, _soft_lines(rng, film))))
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Waves that run through a picture and bend it. Four of them; lengths and heights in pixels of the composition."""
+
+    along: Floats
+    """(4, 2): radians a pixel, along x and y."""
+    speed: Floats
+    """(4,) radians a frame"""
+    height: Floats
+    """(4, 2): how far x and y are moved."""
+    phase: Floats
+    """(4,) radians"""
+
+    @classmethod
+    def drawn(cls, rng: Generator, size: tuple[int, int]) -> _Flow:
+        length = np.exp(rng.uniform(np.log(14), np.log(max(size)), 4))
+        angle = rng.uniform(0, 2 * np.pi, 4)
+        along = (2 * np.pi / length)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+        # Where waves bend by more than their length over 2 pi, the picture would fold over itself.
+        height = (length * rng.uniform(0.02, 0.12, 4))[:, None] * rng.normal(0, 1, (4, 2))
+        return cls(along, rng.normal(0, 0.9, 4), height, rng.uniform(0, 2 * np.pi, 4))
+
+    def bent(self, canvas: Floats, time: float) -> Floats:
+        x, y = np.arange(canvas.shape[1], dtype=np.float32), np.arange(canvas.shape[0], dtype=np.float32)[:, None]
+        to_x, to_y = (np.broadcast_to(axis, canvas.shape).copy() for axis in (x, y))
+        for along, speed, height, phase in zip(self.along, self.speed, self.height, self.phase):
+            wave = np.sin((along[0] * x + (along[1] * y + (speed * time + phase))).astype(np.float32))
+            to_x += np.float32(height[0]) * wave
+            to_y += np.float32(height[1]) * wave
+        return cv2.remap(canvas, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _times(frames: int, exposures: int) -> Floats:
@@ -131,7 +167,7 @@ def _ground(rng: Generator, size: tuple[int, int], times: Floats, camera: Floats
 def _leaf(rng: Generator, size: tuple[int, int], times: Floats, camera: Floats) -> _Sprite:
     """A shape somewhere near the picture, of a size whose probability falls with its cube, as dead leaves have."""
     image = np.empty((_TILE, _TILE, 2), np.float32)
-    image[..., 1] = _bank()[1][int(rng.integers(_BANK))]
+    image[..., 1] = _bank()[1][int(rng.integers(_BANK))] * (rng.uniform(0.2, 0.9) if rng.random() < 0.15 else 1)
     image[..., 0] = _grey(rng) * image[..., 1]
     smallest, largest = 5.0, 1.2 * max(size)
     # The inverse of the distribution of r^-3 between both ends.
@@ -258,6 +294,15 @@ def _lit(rng: Generator, film: Floats) -> Floats:
         film = film * (1 + rng.normal(0, 0.03, (len(film), 1, 1))).astype(np.float32)
     low, high = (16, 235) if rng.random() < 0.7 else (0, 255)
     return low + film * ((high - low) / 255)
+
+
+def _ringing(rng: Generator, film: Floats) -> Floats:
+    """Edges made sharper along the lines, with an overshoot on either side, as recorders and encoders do."""
+    if rng.random() < 0.85:
+        return film
+    reach, amount = float(rng.uniform(0.7, 2)), float(rng.uniform(0.2, 0.8))
+    soft = [cv2.GaussianBlur(picture, (0, 0), reach, sigmaY=0.01) for picture in film]
+    return film + amount * (film - np.stack(soft))
 
 
 def _noisy(rng: Generator, film: Floats) -> Floats:

@@ -53,3 +53,41 @@ class Deinterlacer(nn.Module):
         between = (here + below) * 0.5
         before, after, rest = self.body(fields - 0.5).split(1, 1)
         return between + before * (fields[:, 1:2] - between) + after * (fields[:, 3:4] - between) + rest
+
+
+class Upscaler(nn.Module):
+    """A picture at twice its size: (B, 1, H, W) -> (B, 1, 2H, 2W). Interpolation of its own, and what that lacks."""
+
+    def __init__(self, width: int, deep: int, depth: int) -> None:
+        super().__init__()
+        self.between = nn.Conv2d(1, 4, 5, padding=2, padding_mode="replicate", bias=False)
+        with torch.no_grad():
+            self.between.weight.copy_(_bicubic()[:, None])
+        self.body = Body(1, 4, width, deep, depth)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return nn.functional.pixel_shuffle(self.between(picture) + self.body(picture - 0.5), 2)
+
+
+def _bicubic() -> Tensor:
+    """(4, 5, 5): the weights of a pixel's neighbours in each of the four that it becomes (Keys, a = -0.75)."""
+    along = torch.tensor([[-0.03515625, 0.26171875, 0.87890625, -0.10546875, 0.0]])
+    along = torch.cat([along, along.flip(1)])
+    return torch.stack([torch.outer(y, x) for y in along for x in along])
+
+
+class Denoiser(nn.Module):
+    """Three successive pictures and how noisy they are -> the middle one without noise.
+
+    (B, 4, H, W) -> (B, 1, H, W); the fourth channel is the noise's standard deviation.
+    """
+
+    def __init__(self, width: int, deep: int, depth: int) -> None:
+        super().__init__()
+        self.body = Body(4, 3, width, deep, depth)
+
+    def forward(self, given: Tensor) -> Tensor:
+        here = given[:, 1:2]
+        pictures = torch.cat([given[:, :3] - 0.5, 8 * given[:, 3:]], 1)
+        before, after, rest = self.body(pictures).split(1, 1)
+        return here + before * (given[:, :1] - here) + after * (given[:, 2:3] - here) + rest

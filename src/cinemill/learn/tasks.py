@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Task(ABC):
     def batch(self, clips: Clip, step: int) -> tuple[Floats, Floats]:
         """The examples of a step, drawn from (clips, frames, height, width)."""
         rng = np.random.default_rng([self.recipe.seed, 1, step])
-        chosen = (clips[i] for i in rng.integers(0, len(clips), self.recipe.batch))
+        chosen = (np.asarray(clips[i]) for i in rng.integers(0, len(clips), self.recipe.batch))
         given, wanted = zip(*(self.example(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen))
         return np.stack(given), np.stack(wanted)
 
@@ -54,7 +55,32 @@ class Deinterlace(Task):
         return _floats(given), _floats(clip[2, None, 1::2])
 
 
-TASKS: dict[str, type[Task]] = {"deinterlace": Deinterlace}
+class Upscale(Task):
+    """A picture whose pixels are the means of two by two, and the picture."""
+
+    def network(self) -> nn.Module:
+        return nets.Upscaler(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        whole = _floats(clip[2])
+        return np.rint(_halved(whole) * 255)[None] / np.float32(255), whole[None]
+
+
+class Denoise(Task):
+    """Three pictures with the noise of a tape or a sensor, how much there is, and the middle one before that."""
+
+    def network(self) -> nn.Module:
+        return nets.Denoiser(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        whole = _floats(_held(rng, clip)[1:4])
+        sigma = np.float32(rng.uniform(0.5, 24) / 255)
+        noisy = np.clip(whole + sigma * _grain(rng, whole.shape), 0, 1)
+        told = np.full_like(noisy[:1], sigma * np.exp(rng.normal(0, 0.1)))
+        return np.concatenate([np.rint(noisy * 255) / np.float32(255), told]), whole[1:2]
+
+
+TASKS: dict[str, type[Task]] = {"deinterlace": Deinterlace, "upscale": Upscale, "denoise": Denoise}
 
 
 def clip(seed: int, number: int) -> Clip:
@@ -83,6 +109,20 @@ def _held(rng: Generator, clip: Clip) -> Clip:
         each, phase, start = int(rng.integers(2, 4)), int(rng.integers(0, 3)), int(rng.integers(0, 2))
         return clip[np.minimum((np.arange(FRAMES) + phase) // each + start, FRAMES - 1)]
     return clip
+
+
+def _halved(picture: Floats) -> Floats:
+    height, width = picture.shape
+    return picture.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+
+
+def _grain(rng: Generator, shape: tuple[int, ...]) -> Floats:
+    """Noise of a standard deviation of 1; in half of all, as on tapes, each sample is like those beside it."""
+    grain = rng.standard_normal(shape, np.float32)
+    if rng.random() < 0.5:
+        reach = (float(rng.uniform(0.3, 1.6)), float(rng.uniform(0.3, 1.6) if rng.random() < 0.3 else 0.01))
+        grain = np.stack([cv2.GaussianBlur(each, (0, 0), reach[0], sigmaY=reach[1]) for each in grain])
+    return grain / grain.std()
 
 
 def _floats(values: Clip) -> Floats:

@@ -103,6 +103,7 @@ class _Run:
         self.mean = copy.deepcopy(self.net)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
         self.done, self.loss = 0, 0.0
+        self.short = _shortens(device)
         if path.exists():
             self._resume(torch.load(path, map_location=device, weights_only=True))
 
@@ -125,8 +126,9 @@ class _Run:
     def step(self, given: Tensor, wanted: Tensor) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate * _share(self.done, self.recipe.steps)
-        made = self.net(given.to(self.device, memory_format=torch.channels_last))
-        loss = _loss(made, wanted.to(self.device))
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.short):
+            made = self.net(given.to(self.device, memory_format=torch.channels_last))
+        loss = _loss(made.float(), wanted.to(self.device))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
@@ -140,6 +142,13 @@ class _Run:
         kept = min(_MEAN, (self.done + 1) / (self.done + 10))
         for mean, weight in zip(self.mean.parameters(), self.net.parameters()):
             mean.lerp_(weight, 1 - kept)
+
+
+def _shortens(device: str) -> bool:
+    """Whether arithmetic in bfloat16, which is twice as fast where there is any, can be had."""
+    if device == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())  # pyright: ignore[reportPrivateUsage]
+    return device == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def _share(done: int, steps: int) -> float:

@@ -13,7 +13,7 @@ from cinemill.errors import UnknownName
 class Recipe(Params):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
-    task: Literal["deinterlace"]
+    task: Literal["deinterlace", "upscale", "denoise"]
     """What the network is for."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
