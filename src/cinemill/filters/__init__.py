@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Params)
 T = TypeVar("T")
+U = TypeVar("U")
 Halo = tuple[int, int] | None
 """Frames needed before and after; None when a stream cannot be cut."""
 Formats = tuple[str, ...] | None
@@ -317,16 +318,16 @@ def _stated(frames: Iterator[Frame], source: Frame) -> tuple[Frame | None, Itera
     return replace(first, colour=colour), (replace(frame, colour=colour) for frame in frames)
 
 
-def parallel(frames: Iterable[Frame], work: Callable[[Frame], Frame], threads: int) -> Iterator[Frame]:
-    """`work` on each frame, `threads` at a time, results in order; holds at most `threads` + 1 frames."""
+def parallel(items: Iterable[T], work: Callable[[T], U], threads: int) -> Iterator[U]:
+    """`work` on each item, `threads` at a time, results in order; holds at most `threads` + 1 items."""
     if threads <= 1:
-        yield from map(work, frames)
+        yield from map(work, items)
         return
-    waiting: deque[Future[Frame]] = deque()
+    waiting: deque[Future[U]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for frame in frames:
-                waiting.append(pool.submit(work, frame))
+            for item in items:
+                waiting.append(pool.submit(work, item))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
