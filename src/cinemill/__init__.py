@@ -32,16 +32,17 @@ def run(
     preset: str | None = None,
     overwrite: bool = False,
     restart: bool = False,
+    metrics: bool = False,
     **params: Any,
 ) -> Done:
     """Run an operation on its inputs, named first, and its output. Raises CinemillError.
 
     An output left out is named as on the command line. Goes on from where an earlier call of the same kind stopped;
-    `restart` throws that away.
+    `restart` throws that away; `metrics` measures a video against its source.
     """
     from cinemill.jobs.events import Done
 
-    told = events(operation, *files, preset=preset, overwrite=overwrite, restart=restart, **params)
+    told = events(operation, *files, preset=preset, overwrite=overwrite, restart=restart, metrics=metrics, **params)
     last = deque(told, maxlen=1).pop()
     assert isinstance(last, Done)
     return last
@@ -53,6 +54,7 @@ def events(
     preset: str | None = None,
     overwrite: bool = False,
     restart: bool = False,
+    metrics: bool = False,
     **params: Any,
 ) -> Generator[Event, None, None]:
     """`run` as a stream of events; closing it stops the job and keeps what is finished."""
@@ -64,7 +66,7 @@ def events(
     count = len(get(operation).inputs)
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
     (task,) = forms.batch(operation, inputs, output, params, preset)
-    yield from jobs.run(task.request(), overwrite=overwrite, restart=restart)
+    yield from jobs.run(task.request(), overwrite=overwrite, restart=restart, metrics=metrics)
 
 
 def probe(path: str | Path) -> MediaInfo:

@@ -81,6 +81,14 @@ class Joining(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Measuring(Event):
+    """The output is measured against its source; `share` runs from 0 to 1."""
+
+    kind: ClassVar[str] = "measuring"
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Done(Event):
     """Always the last event of a job that succeeded."""
 

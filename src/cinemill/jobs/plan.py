@@ -63,6 +63,8 @@ class Plan(BaseModel):
     """Where it was asked for: relative names in the parameters begin there."""
     overwrite: bool = False
     """Whether the user allowed an output that exists to be replaced; resuming asks nothing again."""
+    metrics: bool = False
+    """Whether the output is to be measured against what it was made from."""
     decided: dict[str, Any]
     chunks: tuple[Chunk, ...]
 

@@ -14,6 +14,9 @@ from typing import Any
 from cinemill.errors import Cancelled, ChunkFailed, CinemillError, DiskFull, OutputRefused
 from cinemill.jobs.events import Done, Event, Joining, PartDone, Paused, Planned, Progress, Retried
 from cinemill.jobs.executors import Executor, Serial, Spoilt
+from cinemill.jobs.metrics import check as check_measurable
+from cinemill.jobs.metrics import files as reports
+from cinemill.jobs.metrics import measured
 from cinemill.jobs.plan import CHUNK_SECONDS, Plan, Signature, plan, sign
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk, Request, get
@@ -23,11 +26,16 @@ _BREATH = 0.2
 
 
 def preview(
-    request: Request[Any], *, chunk_seconds: float = CHUNK_SECONDS, overwrite: bool = False, restart: bool = False
+    request: Request[Any],
+    *,
+    chunk_seconds: float = CHUNK_SECONDS,
+    overwrite: bool = False,
+    restart: bool = False,
+    metrics: bool = False,
 ) -> Planned:
     """What `run` would begin with, or the error it would end with at once. Writes nothing."""
-    _refuse(request)
-    _refuse_existing(request.output, overwrite)
+    _refuse(request, metrics)
+    refuse_existing(request.output, overwrite)
     signature = sign(request, chunk_seconds)
     with _folder_for(request) as folder:
         old = None if restart else _unfinished(request, folder, signature)
@@ -42,24 +50,28 @@ def run(
     chunk_seconds: float = CHUNK_SECONDS,
     overwrite: bool = False,
     restart: bool = False,
+    metrics: bool = False,
 ) -> Generator[Event, None, None]:
     """Do what `request` asks, going on from where an earlier run of the same request stopped.
 
-    Planned comes first and Done last. `restart` throws unfinished work away. Raises CinemillError. Closing the
-    iterator, an interrupt or an error stops the work; the parts that are finished stay for the next run.
+    Planned comes first and Done last. `restart` throws unfinished work away; `metrics` measures a video against its
+    source. Raises CinemillError. Closing the iterator, an interrupt or an error stops the work; the parts that are
+    finished stay for the next run.
     """
     started = time.monotonic()
-    _refuse(request)
+    _refuse(request, metrics)
     signature = sign(request, chunk_seconds)
     with _folder_for(request) as folder:
         result = None if restart else folder.finished(signature, request.output)
         if result is None:
-            asked = _Asked(request, signature, overwrite, restart)
+            asked = _Asked(request, signature, overwrite, restart, metrics)
             result = yield from _work(asked, folder, executor or Serial())
         else:
             yield _found(request)
             folder.remove()
-    yield Done((request.output.resolve(),) if request.output else (), time.monotonic() - started, result)
+    outputs = [request.output.resolve()] if request.output else []
+    outputs += map(Path, result.pop("files", []))
+    yield Done(tuple(outputs), time.monotonic() - started, result)
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class _Asked:
     signature: Signature
     overwrite: bool
     restart: bool
+    metrics: bool
 
 
 def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Event, None, dict[str, Any]]:
@@ -75,17 +88,19 @@ def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Eve
     output = asked.request.output
     with suppress(OSError):
         folder.path.rmdir()  # empty when a kill came between the last two steps of tidying
-    _refuse_existing(output, asked.overwrite)
+    _refuse_existing(asked)
     folder.refuse_running()
     old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
     job = old or plan(asked.request, asked.signature)
     with folder.held():
         # While this one planned, another run may have come, and gone.
-        _refuse_existing(output, asked.overwrite)
+        _refuse_existing(asked)
         old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
         if old is None:
             folder.discard_parts()
-        job = (old or job).model_copy(update={"overwrite": asked.overwrite})
+            for report in reports(output) if asked.metrics and output else ():
+                refuse_existing(report, asked.overwrite)
+        job = (old or job).model_copy(update={"overwrite": asked.overwrite, "metrics": asked.metrics})
         with _room(output):
             folder.begin(job)
             yield from _make(job, folder, executor)
@@ -107,8 +122,10 @@ def _room(output: Path | None) -> Generator[None, None, None]:
         ) from error
 
 
-def _refuse(request: Request[Any]) -> None:
-    """Raises OutputRefused for an output that can never be one."""
+def _refuse(request: Request[Any], metrics: bool) -> None:
+    """Raises OutputRefused for an output that can never be one, RequestError for one that cannot be measured."""
+    if metrics:
+        check_measurable(request)
     output = request.output
     if output is None:
         return
@@ -127,7 +144,12 @@ def _refuse(request: Request[Any]) -> None:
         raise OutputRefused(f"{output} cannot be written: {getattr(error, 'strerror', None) or error}.") from None
 
 
-def _refuse_existing(output: Path | None, overwrite: bool) -> None:
+def _refuse_existing(asked: _Asked) -> None:
+    refuse_existing(asked.request.output, asked.overwrite)
+
+
+def refuse_existing(output: Path | None, overwrite: bool) -> None:
+    """Raises OutputRefused for an output that exists and may not be replaced."""
     if output and output.exists() and not overwrite:
         raise OutputRefused(f"{output} exists already; add --overwrite to replace it, or choose another output.")
 
@@ -254,6 +276,9 @@ def _join(job: Plan, folder: JobFolder) -> Generator[Event, None, dict[str, Any]
         yield from _obey(folder)
     result = job.operation.result(job.request, job.settled, parts)
     if temporary and job.output and temporary.exists():
-        _refuse_existing(job.output, job.overwrite)
+        if job.metrics:
+            found = yield from measured(job, temporary, folder)
+            result = {**result, **found, "notes": [*result.get("notes", []), *found["notes"]]}
+        refuse_existing(job.output, job.overwrite)
         folder.finish(job, temporary, job.output, result)
     return result

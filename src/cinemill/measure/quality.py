@@ -1,13 +1,14 @@
 """Pairs of frames -> how far the second is from the first: PSNR, SSIM and flicker, frame by frame and in sum.
 
 Frames are paired by time, never by number. Sources: SSIM, Wang, Bovik, Sheikh and Simoncelli 2004, with the paper's
-11x11 Gaussian and constants, on luma at full size. VMAF is Netflix's, through the FFmpeg program.
+11x11 Gaussian and constants, on luma at full size. VMAF is Netflix's, through the FFmpeg program. Edges, sharpness and
+warping error, which cost as much again, are measured where they are asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice, pairwise
 from math import inf, log10
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinemill.errors import RequestError
+from cinemill.measure.outlines import coherence, sharpness
+from cinemill.measure.warping import Follower
 from cinemill.media.types import Frame, Plane
 
 _SSIM_SIGMA = 1.5
@@ -34,6 +37,21 @@ IDENTICAL_DB = 100.0
 
 
 @dataclass(frozen=True, slots=True)
+class Closer:
+    """What takes longer to measure, of the distorted frame and (`_reference`) of the other, on luma."""
+
+    edges: float
+    """How far both have their edges in the same places and directions, from 0 to 1; see `outlines.coherence`."""
+    sharpness: float
+    sharpness_reference: float
+    """Standard deviation of the Laplacian, in 8-bit code values."""
+    warping: float | None
+    warping_reference: float | None
+    """Mean change since the pair before beyond what moved, in 8-bit code values; None at first and at cuts. Both go by
+    the motion of the reference, so that flicker cannot be taken for motion."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairQuality:
     """One distorted frame against its reference. `mse` in 8-bit code values squared, per plane (Y, Cb, Cr or Y)."""
 
@@ -45,6 +63,7 @@ class PairQuality:
     """Of luma; 1 is identical."""
     flicker: float | None
     """Mean |change of (distorted - reference)| in luma since the pair before, in 8-bit code values; None at first."""
+    closer: Closer | None = None
 
     @property
     def psnr_planes(self) -> tuple[float, ...]:
@@ -97,33 +116,66 @@ def decibels(mse: float) -> float:
 
 
 def compare(
-    reference: Iterable[Frame], distorted: Iterable[Frame], unmatched: Unmatched | None = None
+    reference: Iterable[Frame],
+    distorted: Iterable[Frame],
+    unmatched: Unmatched | None = None,
+    *,
+    closer: bool = False,
+    any_rate: bool = False,
 ) -> Iterator[PairQuality]:
     """Each distorted frame against the reference frame of its time; planar YUV or grey.
 
-    Depths may differ: the shallower is shifted up. Holds a few frames of each. Raises RequestError at once when size,
-    pixel format, range or rate differ or a picture is RGB, and at the end when no two frames were of the same time.
+    `closer` measures edges, sharpness and warping too. `any_rate` lets the rates differ: frames that have no partner
+    are counted. Depths may differ: the shallower is shifted up. Holds a few frames of each. Raises RequestError at once
+    when size, pixel format, range or rate differ or a picture is RGB, and at the end when no two frames were of the
+    same time.
     """
     unmatched = unmatched if unmatched is not None else Unmatched()
     ours, theirs = iter(reference), iter(distorted)
     first, second = list(islice(ours, _LOOK_AHEAD)), list(islice(theirs, _LOOK_AHEAD))
     if first and second:
         _check(first[0], second[0])
-        _check_rates(_gaps(first), _gaps(second))
-    step = median(_gaps(first)) if len(first) > 1 else Fraction(1, 25)
-    return _qualities(_matched(chain(first, ours), chain(second, theirs), step, unmatched), unmatched)
+        if not any_rate:
+            _check_rates(_gaps(first), _gaps(second))
+    steps = [median(_gaps(few)) for few in (first, second) if len(few) > 1]
+    pairs = _matched(chain(first, ours), chain(second, theirs), min(steps, default=Fraction(1, 25)), unmatched)
+    return _qualities(pairs, unmatched, closer)
 
 
-def _qualities(pairs: Iterator[tuple[Frame, Frame]], unmatched: Unmatched) -> Iterator[PairQuality]:
+def _qualities(pairs: Iterator[tuple[Frame, Frame]], unmatched: Unmatched, closer: bool) -> Iterator[PairQuality]:
     error: NDArray[np.float32] | None = None
+    closely = _Closely() if closer else None
     for ref, dis in pairs:
         quality, error = _measured(ref, dis, error)
-        yield quality
+        yield replace(quality, closer=closely.measured(ref, dis)) if closely else quality
     if error is None:
         raise RequestError(
             f"none of the {unmatched.distorted} pictures is of the same time as one of the "
             f"{unmatched.reference} of the reference; cut or shift one of them so that they overlap."
         )
+
+
+class _Closely:
+    """Measures pair after pair what `Closer` holds."""
+
+    def __init__(self) -> None:
+        self._follower = Follower()
+
+    def measured(self, ref: Frame, dis: Frame) -> Closer:
+        ours, theirs = luma(ref), luma(dis)
+        warping = self._follower.errors(ours, theirs)
+        return Closer(
+            edges=coherence(ours, theirs),
+            sharpness=sharpness(theirs),
+            sharpness_reference=sharpness(ours),
+            warping=warping[1] if warping else None,
+            warping_reference=warping[0] if warping else None,
+        )
+
+
+def luma(frame: Frame) -> NDArray[np.float32]:
+    """(H, W) float32 luma of planar YUV or grey in 8-bit code values."""
+    return frame.planes[0].astype(np.float32) * np.float32(255 / (2**frame.layout.bits - 1))
 
 
 def summarise(pairs: Iterable[PairQuality], unmatched: Unmatched | None = None) -> Summary:

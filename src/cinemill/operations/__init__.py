@@ -8,14 +8,17 @@ one machine, or on many.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from cinemill.catalogue import FileKind, Params, operations
+
+if TYPE_CHECKING:
+    from cinemill.media.types import Frame
 
 P = TypeVar("P", bound=Params)
 
@@ -64,6 +67,8 @@ class Operation(ABC, Generic[P, D]):
     inputs: ClassVar[tuple[FileKind, ...]] = ("video",)
     """What it reads, in order. One entry means that several files are a batch."""
     output: ClassVar[Literal["file", "optional"]] = "file"
+    makes_video: ClassVar[bool] = False
+    """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"
     example: ClassVar[str] = ""
 
@@ -98,6 +103,10 @@ class Operation(ABC, Generic[P, D]):
     @abstractmethod
     def join(self, request: Request[P], decided: D, parts: Sequence[Path], output: Path | None) -> Iterator[float]:
         """Make `output` of all parts, giving back how much is done, from 0 to 1."""
+
+    def source(self, request: Request[P], decided: D) -> Generator[Frame, None, None]:
+        """The pictures that those of the output were made from, at the same times; nothing where it makes no video."""
+        yield from ()
 
     def result(self, request: Request[P], decided: D, parts: Sequence[Path]) -> dict[str, Any]:
         """JSON-safe findings for the last event. Sentences under `notes`, a table under `table`."""

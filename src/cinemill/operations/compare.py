@@ -1,4 +1,4 @@
-"""How far one file is from another, frame by frame: PSNR, SSIM, flicker, and VMAF where FFmpeg has it."""
+"""How far one file is from another, frame by frame: PSNR, SSIM, edges, unrest, and VMAF where FFmpeg has it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class CompareOperation(Operation[Compare, CompareDecided]):
         reference, distorted = (ahead(read.frames(read.probe(file))) for file in request.inputs)
         unmatched = quality.Unmatched()
         pairs: list[quality.PairQuality] = []
-        for pair in quality.compare(reference, distorted, unmatched):
+        for pair in quality.compare(reference, distorted, unmatched, closer=True):
             pairs.append(pair)
             yield min(chunk.size, len(pairs))
         summary = quality.summarise(pairs, unmatched)
@@ -82,12 +82,20 @@ class CompareOperation(Operation[Compare, CompareDecided]):
 
 
 def _findings(summary: Any, pairs: list[Any], score: float | None) -> dict[str, Any]:
-    columns = [
-        {"time": p.time, "psnr": _finite(p.psnr), "psnr_y": _finite(p.psnr_y), "ssim": p.ssim, "flicker": p.flicker}
-        for p in pairs
-    ]
-    facts = {**asdict(summary), "psnr_y": summary.psnr_y, "vmaf": score}
-    return {"summary": {key: _finite(value) for key, value in facts.items()}, "frames": columns}
+    from cinemill.measure import metrics
+
+    lines = [metrics.line(pair) for pair in pairs]
+    found = metrics.statistics(lines)
+    closer = {name: found[name].mean if name in found else None for name in _CLOSER}
+    facts = {**asdict(summary), "psnr_y": summary.psnr_y, "vmaf": score, **closer}
+    return {
+        "summary": {key: _finite(value) for key, value in facts.items()},
+        "frames": [metrics.record(line) for line in lines],
+    }
+
+
+_CLOSER = ("edges", "sharpness", "sharpness_source", "warping", "warping_source")
+"""Figures of which the summary has the mean; the source is the reference."""
 
 
 def _finite(value: Any) -> Any:
@@ -104,33 +112,32 @@ def _table(summary: dict[str, Any]) -> list[list[str]]:
     rows = [["measure", "value"], ["frames", str(summary["frames"])]]
     rows += [["PSNR Y", decibels(summary["psnr_y"])], ["PSNR all", decibels(summary["psnr"])]]
     rows += [["PSNR Y, worst frame", decibels(summary["psnr_y_min"])]]
-    rows += [["SSIM", f"{summary['ssim']:.4f}"], ["flicker", f"{summary['flicker']:.3f} code values"]]
+    rows += [["SSIM", f"{summary['ssim']:.4f}"], ["edge coherence", f"{summary['edges']:.4f}"]]
+    rows += [["sharpness", _beside(summary, "sharpness")], ["flicker", f"{summary['flicker']:.3f} code values"]]
+    rows += [["warping error", _beside(summary, "warping")]] if summary["warping"] is not None else []
     return rows + ([["VMAF", f"{summary['vmaf']:.2f}"]] if summary["vmaf"] is not None else [])
 
 
+def _beside(summary: dict[str, Any], name: str) -> str:
+    """A figure and that of the reference."""
+    return f"{summary[name]:.3f} code values, {summary[f'{name}_source']:.3f} in the reference"
+
+
 def _notes(summary: dict[str, Any]) -> list[str]:
-    left = summary["unmatched"]
-    told = [f"{count} frames of the {side} have no partner in time" for side, count in left.items() if count]
-    return told + ([] if summary["vmaf"] is not None else ["VMAF was not measured"])
+    from cinemill.measure.metrics import left_over
+
+    return left_over(summary["unmatched"]) + ([] if summary["vmaf"] is not None else ["VMAF was not measured"])
 
 
 def _write_page(request: Request[Compare], found: dict[str, Any], output: Path) -> None:
-    from cinemill.measure import moments, page
+    from cinemill.measure import metrics, moments, page
 
     reference, distorted = request.inputs
     facts = [(row[0], row[1]) for row in _table(found["summary"])[1:]]
-    lines = [
-        page.Series(name, _line(found["frames"], key)) for name, key in (("PSNR Y", "psnr_y"), ("PSNR all", "psnr"))
-    ]
     sections: list[page.Section] = [
         page.Slider(moments.pairs(reference, distorted), before=reference.name, after=distorted.name),
-        page.Plot("PSNR over time", "dB", lines),
-        page.Plot("SSIM over time", "", [page.Series("SSIM", _line(found["frames"], "ssim"))]),
+        *metrics.plots([metrics.Line(**line) for line in found["frames"]]),
     ]
     if notes := _notes(found["summary"]):
         sections.append(page.Sentences("Notes", notes))
     page.page(output, f"{distorted.name} against {reference.name}", facts, *sections)
-
-
-def _line(frames: list[dict[str, Any]], key: str) -> list[tuple[float, float]]:
-    return [(frame["time"], frame[key]) for frame in frames if frame[key] is not None]

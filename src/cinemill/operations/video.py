@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -42,6 +42,7 @@ class VideoOperation(Operation[V, VideoDecided]):
     """A chain of filters over the picture; every other track is carried along."""
 
     decided = VideoDecided
+    makes_video = True
 
     @abstractmethod
     def chain(self, params: V, info: MediaInfo) -> tuple[Chain, list[str]]:
@@ -172,6 +173,15 @@ class VideoOperation(Operation[V, VideoDecided]):
         for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format):
             yield min(1.0, seconds / length)
 
+    def source(self, request: Request[V], decided: VideoDecided) -> Generator[Frame, None, None]:
+        from cinemill.media import read
+        from cinemill.media.flow import ahead
+
+        info = read.probe(request.inputs[0])
+        start, stop = decided.excerpt or (None, None)
+        frames = ahead(read.frames(info, start=start, stop=stop, index=indexed(info) if start is not None else None))
+        return _from_zero(frames) if decided.excerpt else frames
+
     def result(self, request: Request[V], decided: VideoDecided, parts: Sequence[Path]) -> dict[str, Any]:
         from cinemill.media import parts as store
         from cinemill.media.read import Damage
@@ -187,7 +197,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
 
 
-def _from_zero(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _from_zero(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
     first: int | None = None
     for frame in frames:
         first = frame.pts if first is None else first

@@ -56,6 +56,10 @@ class Common:
     overwrite: Annotated[bool, _shared("--overwrite", help="Replace an output that exists.")] = False
     skip_existing: Annotated[bool, _shared("--skip-existing", help="Pass over inputs whose output exists.")] = False
     restart: Annotated[bool, _shared("--restart", help="Throw unfinished work for this output away.")] = False
+    metrics: Annotated[
+        bool,
+        _shared("--metrics", help="Measure the video against its source, frame by frame: OUTPUT.metrics.html, .jsonl."),
+    ] = False
     dry_run: Annotated[bool, _shared("--dry-run", help="Show what would be done, and do nothing.")] = False
     as_json: Annotated[bool, _shared("--json", help="Print events as JSON, one a line.")] = False
     chunk_seconds: Annotated[
@@ -139,6 +143,7 @@ def _events(request: Request[Any], common: Common) -> Generator[Event, None, Non
         "chunk_seconds": common.chunk_seconds,
         "overwrite": common.overwrite,
         "restart": common.restart,
+        "metrics": common.metrics,
     }
     if common.dry_run:
         yield jobs.preview(request, **how)

@@ -101,6 +101,9 @@ class Console:
     def _joining(self, event: ev.Joining) -> None:
         self._advance("joining", event.share, "")
 
+    def _measuring(self, event: ev.Measuring) -> None:
+        self._advance("measuring", event.share, "")
+
     def _advance(self, what: str, share: float, told: str) -> None:
         if not self.rich.is_interactive:
             self._line(what, share, told)

@@ -161,7 +161,8 @@ def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
     plan = _plan(folder)
     with suppress(OSError):
         os.chdir(plan.folder)
-    events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, overwrite=plan.overwrite)
+    how: Any = {"overwrite": plan.overwrite, "metrics": plan.metrics}
+    events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, **how)
     perform.watch(events, plan.output, as_json)
 
 

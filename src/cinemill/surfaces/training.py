@@ -20,12 +20,12 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
 ) -> None:
     """Make a small network anew from pictures that a program draws."""
+    from cinemill.jobs.run import refuse_existing
     from cinemill.models import torch_backend
 
     if output.suffix != ".onnx":
         raise OutputRefused(f"{output}: a network is written as .onnx.")
-    if output.exists() and not overwrite:
-        raise OutputRefused(f"{output} exists already; add --overwrite to replace it, or choose another output.")
+    refuse_existing(output, overwrite)
     torch_backend.torch()
     _made(task, recipe, output)
 
