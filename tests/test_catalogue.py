@@ -14,7 +14,19 @@ from typing import Any, Literal
 
 import pytest
 
-from cinemill.catalogue import Field, Params, Registry, bounds, extra, filters, operations, preset, presets
+from cinemill.catalogue import (
+    Field,
+    Params,
+    Preset,
+    Registry,
+    bounds,
+    extra,
+    filters,
+    operations,
+    preset,
+    presets,
+    save_preset,
+)
 from cinemill.errors import InvalidParams, UnknownName
 from cinemill.settings import settings
 
@@ -160,6 +172,22 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     settings.cache_clear()
+
+
+def test_a_preset_that_is_saved_is_found_again_with_its_values(users: Path) -> None:
+    values = {"chain": 'drawtext="a:b, \\"c\\""', "crf": 21, "codec": "hevc", "threads": 0}
+    path = save_preset(Preset(name="mine", operation="process", description="Ümlaut \\ “quoted”", params=values))
+    assert path.parent == users
+    found = preset("mine", "process")
+    assert found.params == values
+    assert found.description == "Ümlaut \\ “quoted”"
+    assert [file.name for file in users.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.parametrize("name", ["../mine", "My Preset", "", "a/b"])
+def test_what_is_no_name_of_a_preset_is_refused(name: str, users: Path) -> None:
+    with pytest.raises(InvalidParams, match="cannot be called"):
+        save_preset(Preset(name=name, operation="process", description="It does nothing."))
 
 
 def test_presets_of_the_user_are_found_and_win(users: Path) -> None:

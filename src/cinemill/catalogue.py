@@ -8,6 +8,7 @@ discovering what there is, loads no media or model library.
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import re
 import tomllib
@@ -23,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as _Field
 from pydantic.fields import FieldInfo
 
-from cinemill.errors import InvalidParams, UnknownName
+from cinemill.errors import InvalidParams, OutputRefused, UnknownName
 
 FileKind = Literal["video", "audio", "image", "subtitle", "weights", "lut", "any"]
 
@@ -78,6 +79,13 @@ def bounds(field: FieldInfo) -> str:
     limits = {"at least": low, "more than": above, "at most": high, "less than": below}
     words = ", ".join(f"{how} {limit}" for how, limit in limits.items() if limit is not None)
     return " ".join(filter(None, [words, unit]))
+
+
+def span(field: FieldInfo) -> tuple[float, float] | None:
+    """The lowest and the highest value that are allowed; None where a side is open."""
+    low: Any = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high: Any = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    return None if low is None or high is None else (float(low), float(high))
 
 
 _NOUNS = {
@@ -256,3 +264,34 @@ def preset(name: str, operation: str) -> Preset:
     if name not in fitting:
         raise UnknownName(f"{operation} preset", name, fitting)
     return fitting[name]
+
+
+def preset_file(name: str) -> Path:
+    """Where the user's preset of that name is kept. Raises InvalidParams for what is no name."""
+    from cinemill.settings import settings
+
+    if not _NAME.fullmatch(name):
+        raise InvalidParams(f"a preset cannot be called {name!r}: lower-case letters, digits and hyphens make a name.")
+    return settings().data_dir / "presets" / f"{name}.toml"
+
+
+def save_preset(value: Preset) -> Path:
+    """Keep a preset for `--preset` to find, in place of the user's own of that name. Raises OutputRefused."""
+    path = preset_file(value.name)
+    passing = path.with_suffix(".tmp")
+    head = {"operation": value.operation, "description": value.description}
+    written = [f"{key} = {_toml(each)}" for key, each in head.items()]
+    written += ["", "[params]", *(f"{key} = {_toml(each)}" for key, each in value.params.items())]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        passing.write_text("\n".join(written) + "\n", "utf-8")
+        passing.replace(path)
+    except OSError as error:
+        raise OutputRefused(f"preset {path} cannot be written: {error.strerror}.") from None
+    _presets.cache_clear()
+    return path
+
+
+def _toml(value: Any) -> str:
+    """A text, number or truth value as TOML writes it: as JSON does."""
+    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)
