@@ -1,0 +1,181 @@
+"""When cues come and go: long enough to be read, apart from one another, with the cuts of the picture.
+
+Works on a grid: frames where there is a picture, milliseconds where there is none. Words decide when a cue may come;
+what follows decides how long it may stay. Speech that is faster than any rule allows pushes what follows back, because
+a cue that nobody can read helps nobody; `lint` says by how much it is late.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+from cinemill.media.cues.rules import FILM, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Whole numbers for times: of frames at `rate`, or of milliseconds."""
+
+    rate: Fraction | None = None
+
+    def at(self, ms: float) -> int:
+        """The place nearest to a time."""
+        return round(self.units(ms))
+
+    def up(self, ms: float) -> int:
+        """The first place that is not before a time. A rest of a thousandth of a millisecond is rounding."""
+        return ceil(self.units(ms) - Fraction(1, 1_000))
+
+    def down(self, ms: float) -> int:
+        return floor(self.units(ms) + Fraction(1, 1_000))
+
+    def ms(self, place: int) -> int:
+        return round(place * 1000 / self.rate) if self.rate else place
+
+    def frames(self, count: int) -> int:
+        """So many frames as places; without a picture they are film's."""
+        return count if self.rate else ceil(count * 1000 / FILM)
+
+    def units(self, ms: float) -> Fraction:
+        return Fraction(ms) * self.rate / 1000 if self.rate else Fraction(ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rules in places of a grid."""
+
+    shortest: int
+    longest: int
+    gap: int
+    close: int
+    linger: int
+    snap: int
+    clear: int
+
+    @classmethod
+    def of(cls, rules: Rules, grid: Grid) -> Limits:
+        return cls(
+            shortest=max(1, grid.up(rules.shortest)),
+            longest=grid.down(rules.longest),
+            gap=grid.frames(rules.gap_frames),
+            close=max(grid.frames(rules.close_frames), grid.up(rules.close_ms)),
+            linger=grid.frames(rules.linger_frames),
+            snap=grid.frames(rules.snap_frames),
+            clear=grid.frames(rules.clear_frames),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one cue asks for, in places: its words' first and last moment, and how long it takes to read."""
+
+    start: int
+    end: int
+    need: int
+
+
+Times = list[tuple[int, int]]
+
+
+def times(spans: Sequence[Span], limits: Limits, cuts: Sequence[int] = ()) -> Times:
+    """In and out of each cue: in order, apart by the gap, neither too short nor too long."""
+    starts = _starts(spans, limits)
+    found: Times = []
+    for number, (span, start) in enumerate(zip(spans, starts)):
+        room = starts[number + 1] - limits.gap if number + 1 < len(starts) else None
+        wished = max(span.end, start + max(span.need, limits.shortest))
+        wished = min(wished, start + limits.longest)
+        found.append((start, wished if room is None else min(wished, room)))
+    return settled(found, [span.need for span in spans], limits, cuts)
+
+
+def _starts(spans: Sequence[Span], limits: Limits) -> list[int]:
+    starts: list[int] = []
+    due = 0
+    for span in spans:
+        starts.append(max(span.start, due))
+        due = starts[-1] + limits.shortest + limits.gap
+    return starts
+
+
+_ROUNDS = 8
+
+
+def settled(found: Times, needs: Sequence[int], limits: Limits, cuts: Sequence[int] = ()) -> Times:
+    """Small gaps closed and cues moved to cuts, wherever that breaks no other rule; what is settled stays as it is."""
+    for _ in range(_ROUNDS):
+        before = found
+        found = closed(_snapped(found, needs, limits, cuts) if cuts and limits.snap else found, limits)
+        if found == before:
+            break
+    return found
+
+
+def closed(found: Times, limits: Limits) -> Times:
+    """A gap that is longer than the rule's and shorter than it may be is closed, by staying longer."""
+    done = list(found)
+    for number in range(len(done) - 1):
+        start, end = done[number]
+        ahead = done[number + 1][0]
+        wished = ahead - limits.gap
+        if limits.gap < ahead - end < limits.close and wished - start <= limits.longest:
+            done[number] = start, wished
+    return done
+
+
+def _snapped(found: Times, needs: Sequence[int], limits: Limits, cuts: Sequence[int]) -> Times:
+    done = list(found)
+    for number in range(len(done)):
+        _snap_in(done, number, needs, limits, cuts)
+        _snap_out(done, number, needs, limits, cuts)
+    return done
+
+
+def _snap_in(done: Times, number: int, needs: Sequence[int], limits: Limits, cuts: Sequence[int]) -> None:
+    start, end = done[number]
+    away = start - nearest(cuts, start)
+    if away == 0 or abs(away) >= limits.clear:
+        return
+    cut = start - away
+    target = cut if abs(away) <= limits.snap else cut + (limits.clear if away > 0 else -limits.clear)
+    if target < 0 or not _bears(target, end, start, needs[number], limits):
+        return
+    if number and target < start:
+        begun, gone = done[number - 1]
+        if gone > target - limits.gap:
+            if not _bears(begun, target - limits.gap, begun, needs[number - 1], limits, gone - begun):
+                return
+            done[number - 1] = begun, target - limits.gap
+    done[number] = target, end
+
+
+def _snap_out(done: Times, number: int, needs: Sequence[int], limits: Limits, cuts: Sequence[int]) -> None:
+    start, end = done[number]
+    cut = nearest(cuts, end)
+    away = end - cut
+    if not -limits.clear < away < limits.clear or away == -limits.gap:
+        return
+    target = cut + limits.clear if away > limits.snap else cut - limits.gap
+    if number + 1 < len(done):
+        left = done[number + 1][0] - target
+        if left < limits.gap or limits.gap < left < limits.close:
+            return
+    if _bears(start, target, start, needs[number], limits, end - start):
+        done[number] = start, target
+
+
+def _bears(start: int, end: int, was: int, need: int, limits: Limits, lasted: int | None = None) -> bool:
+    """Whether a cue from `start` to `end` keeps its lengths, and stays readable if it was."""
+    lasted = end - was if lasted is None else lasted
+    return max(limits.shortest, min(need, lasted)) <= end - start <= limits.longest
+
+
+def nearest(cuts: Sequence[int], place: int) -> int:
+    """The cut nearest to a place; far away where there are none."""
+    at = bisect_left(cuts, place)
+    near = cuts[max(0, at - 1) : at + 1]
+    return min(near, key=lambda cut: abs(cut - place), default=place + (1 << 40))

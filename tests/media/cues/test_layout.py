@@ -1,0 +1,186 @@
+"""Laws of the layout over random speech, for every preset; and what a reader would notice."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streams import speech
+
+from cinemill.media.cues.layout import lay_out
+from cinemill.media.cues.lint import lint
+from cinemill.media.cues.rules import PRESETS, Rules, rules
+from cinemill.media.cues.timing import Grid, Limits
+from cinemill.media.cues.types import Cue, Transcript, Word, spread
+from cinemill.media.cues.width import columns
+
+RATES = [None, Fraction(24000, 1001), Fraction(25), Fraction(30)]
+presets = st.sampled_from(PRESETS)
+rates = st.sampled_from(RATES)
+cuts = st.lists(st.integers(0, 60_000), max_size=30)
+
+
+def said(text: str, language: str = "en", pace: int = 75, start: int = 0, speaker: str | None = None) -> list[Word]:
+    """Words spoken one after another, with pauses after sentences."""
+    words: list[Word] = []
+    clock = start
+    for word in text.split():
+        length = pace * len(word) + 60
+        words.append(Word(word, clock, clock + length, speaker=speaker))
+        clock += length + (400 if word[-1] in ".?!" else 30)
+    return words
+
+
+def transcript(*runs: list[Word], language: str = "en") -> Transcript:
+    words = [word for run in runs for word in run]
+    return Transcript((Cue(words[0].start, words[-1].end, (), None, tuple(words)),), language)
+
+
+def bare(cue: Cue, rules: Rules) -> str:
+    lines = (
+        cue.lines if len({word.speaker for word in cue.words}) < 2 else (x.removeprefix(rules.dash) for x in cue.lines)
+    )
+    return "".join(lines).replace(" ", "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(speech(), presets, rates, cuts)
+def test_no_rule_that_can_always_be_kept_is_broken(
+    spoken: Transcript, preset: str, rate: Fraction | None, cuts: list[int]
+) -> None:
+    asked = rules(preset, spoken.language)
+    done = lay_out(spoken, asked, frame_rate=rate, cuts=cuts)
+    grid = Grid(rate)
+    limits = Limits.of(asked, grid)
+    for cue in done.cues:
+        assert len(cue.lines) <= asked.lines
+        assert all(0 < columns(line, asked.half_width) <= asked.columns for line in cue.lines)
+        assert limits.shortest <= grid.at(cue.end) - grid.at(cue.start) <= limits.longest
+        assert cue.start >= 0
+    for cue, ahead in pairwise(done.cues):
+        assert grid.at(ahead.start) - grid.at(cue.end) >= limits.gap
+    assert "".join(bare(cue, asked) for cue in done.cues) == "".join(word.text for word in spoken.words())
+    broken = {one.rule for one in lint(done, asked, frame_rate=rate, cuts=cuts)}
+    assert broken <= {"speed", "late", "repeat"}, broken
+
+
+@settings(max_examples=60, deadline=None)
+@given(speech(), presets, rates)
+def test_words_stay_in_order_and_inside_their_cue(spoken: Transcript, preset: str, rate: Fraction | None) -> None:
+    for cue in lay_out(spoken, rules(preset, spoken.language), frame_rate=rate).cues:
+        times = [time for word in cue.words for time in (word.start, word.end)]
+        assert times == sorted(times)
+        assert cue.start <= times[0]
+        assert times[-1] <= cue.end
+
+
+@settings(max_examples=40, deadline=None)
+@given(speech("en", slow=True), st.sampled_from(["netflix", "social"]), rates, cuts)
+def test_unhurried_speech_has_nothing_to_find(
+    spoken: Transcript, preset: str, rate: Fraction | None, cuts: list[int]
+) -> None:
+    asked = rules(preset, "en")
+    done = lay_out(spoken, asked, frame_rate=rate, cuts=cuts)
+    assert [str(one) for one in lint(done, asked, frame_rate=rate, cuts=cuts) if one.rule != "repeat"] == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(speech(speakers=4), presets)
+def test_labels_are_counted_and_speakers_never_share_a_line(spoken: Transcript, preset: str) -> None:
+    asked = rules(preset, spoken.language)
+    done = lay_out(spoken, asked, labels=True)
+    for cue in done.cues:
+        assert all(columns(line, asked.half_width) <= asked.columns for line in cue.lines)
+        speakers = list(dict.fromkeys(word.speaker for word in cue.words))
+        assert len(speakers) <= (2 if asked.dialogue else 1)
+        if len(speakers) == 2:
+            assert len(cue.lines) == 2
+            assert all(line.startswith(asked.dash) for line in cue.lines)
+
+
+@settings(max_examples=30, deadline=None)
+@given(speech(), presets, rates)
+def test_laying_out_what_is_laid_out_changes_no_text(spoken: Transcript, preset: str, rate: Fraction | None) -> None:
+    asked = rules(preset, spoken.language)
+    once = lay_out(spoken, asked, frame_rate=rate)
+    again = lay_out(once, asked, frame_rate=rate)
+    assert "".join(word.text for word in again.words()) == "".join(word.text for word in once.words())
+
+
+def test_lines_break_where_the_sentence_allows_it() -> None:
+    """Not between article and noun, and the lower line is the longer one."""
+    (cue,) = lay_out(
+        transcript(said("We waited all night on the old bridge until the sun rose.")), rules("netflix", "en")
+    ).cues
+    assert cue.lines == ("We waited all night on the old bridge", "until the sun rose.") or cue.lines == (
+        "We waited all night",
+        "on the old bridge until the sun rose.",
+    )
+
+
+def test_a_name_stays_together() -> None:
+    done = lay_out(
+        transcript(said("Nobody in town knew that it was John Kennedy who wrote the letter.")), rules("dcmp", "en")
+    )
+    assert any("John Kennedy" in line for cue in done.cues for line in cue.lines)
+
+
+def test_a_new_speaker_begins_a_new_cue() -> None:
+    one = said("I told you yesterday that I would not come to the party.", speaker="A")
+    other = said("But you promised me that you would be there all the same.", start=one[-1].end + 100, speaker="B")
+    done = lay_out(transcript(one, other), rules("netflix", "en"))
+    assert all(len({word.speaker for word in cue.words}) == 1 for cue in done.cues)
+    assert {cue.speaker for cue in done.cues} == {"A", "B"}
+
+
+def test_short_replies_share_a_cue_with_dashes() -> None:
+    one = said("Ready?", speaker="A")
+    other = said("Yes.", start=one[-1].end + 50, speaker="B")
+    (cue,) = lay_out(transcript(one, other), rules("netflix", "en")).cues
+    assert cue.lines == ("-Ready?", "-Yes.")
+    assert cue.speaker is None
+
+
+def test_labels_come_where_the_speaker_changes() -> None:
+    one = said("I told you yesterday that I would not come to the party.", speaker="Anna")
+    other = said("But you promised me that you would be there all the same.", start=one[-1].end + 900, speaker="Bert")
+    done = lay_out(transcript(one, other), rules("bbc", "en"), labels=True)
+    labelled = [cue.lines[0].split("]")[0] for cue in done.cues if cue.lines[0].startswith("[")]
+    assert labelled == ["[ANNA", "[BERT"]
+
+
+def test_cues_come_with_the_cuts() -> None:
+    """In the words' place 5 frames after a cut, and out 2 frames before the next."""
+    rate = Fraction(24)
+    words = said("Nobody knew where they had gone.", start=round(1000 * 29 / 24))
+    done = lay_out(transcript(words), rules("netflix", "en"), frame_rate=rate, cuts=[1000])
+    assert done.cues[0].start == 1000
+    gone = round(words[-1].end / 1000 * 24) + 4
+    done = lay_out(transcript(words), rules("netflix", "en"), frame_rate=rate, cuts=[round(gone * 1000 / 24)])
+    assert round(done.cues[0].end * 24 / 1000) == gone - 2
+
+
+def test_japanese_has_no_blanks_and_no_line_begins_with_a_full_stop() -> None:
+    text = "昨日は東京に行って、友達と一緒にとても美味しいラーメンを食べました。それから映画を見て家に帰りました。"
+    words = spread(text, 0, 12_000)
+    done = lay_out(Transcript((Cue(0, 12_000, (), None, tuple(words)),), "ja"), rules("netflix", "ja"))
+    lines = [line for cue in done.cues for line in cue.lines]
+    assert "".join(lines) == text
+    assert not any(line[0] in "、。ーょっ" or " " in line for line in lines)
+
+
+def test_three_hours_are_laid_out_in_seconds() -> None:
+    words = said("We waited all night on the old bridge until the sun rose. " * 800)
+    begun = time.process_time()
+    done = lay_out(transcript(words), rules("netflix", "en"))
+    assert time.process_time() - begun < 20
+    assert len(done.cues) >= 800
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_nothing_gives_nothing(preset: str) -> None:
+    assert lay_out(Transcript(), rules(preset)).cues == ()
