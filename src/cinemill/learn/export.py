@@ -1,13 +1,14 @@
 """A trained network -> an ONNX file in 8 bits that onnxruntime runs on any processor, checked against torch.
 
-Convolutions take and give 8-bit numbers, each channel's weights with a scale of its own, but for those whose sums are
-the picture: a step of theirs would be seen. The ranges are taken from clips that were not learned from.
+Convolutions and what is between them take and give 8-bit numbers, each channel's weights with a scale of its own; those
+whose sums are the picture do not: a step of theirs would be seen. The ranges are taken from clips that were not
+learned from.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, cast
@@ -25,6 +26,8 @@ _OPSET: Final = 18
 _UNSEEN: Final = 1_000_000
 """Number of the first clip that no recipe learns from."""
 _CALIBRATED: Final = 48
+_PICTURE: Final = 16
+"""Channels at most of a convolution that makes the picture: four times four pixels."""
 _EXACT: Final = 1e-4
 """Largest difference between torch and ONNX before weights are made coarser."""
 
@@ -53,19 +56,36 @@ def export(net: nn.Module, recipe: Recipe, path: Path) -> float:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_outer(plain),
+            op_types_to_quantize=["Conv", "Relu", "Add", "DepthToSpace"],
+            nodes_to_exclude=_kept(plain),
         )
         return _decibels(run(whole, given), wanted) - _decibels(run(path, given), wanted)
 
 
-def _outer(path: Path) -> list[str]:
-    """The convolutions that end in as few channels as a picture has, and 2 x 2 of them at most."""
+def _kept(path: Path) -> list[str]:
+    """The nodes that stay as they are: convolutions that end in a picture, and what is not between others."""
     import onnx
 
     graph = onnx.load(path).graph
-    outputs = {weight.name: weight.dims[0] for weight in graph.initializer}
-    return [node.name for node in graph.node if node.op_type == "Conv" and outputs[node.input[1]] <= 16]
+    rows = {weight.name: weight.dims[0] for weight in graph.initializer if weight.dims}
+    channels = {node.name: rows[node.input[1]] for node in graph.node if node.op_type == "Conv"}
+    after = _reached(graph.node, set(channels), lambda node: (node.input, node.output))
+    before = _reached(reversed(graph.node), set(channels), lambda node: (node.output, node.input))
+    inner = {name for name, count in channels.items() if count > _PICTURE}
+    return [node.name for node in graph.node if node.name not in inner | (after & before - set(channels))]
+
+
+def _reached(nodes: Iterable[Any], starts: set[str], ends: Callable[[Any], tuple[Any, Any]]) -> set[str]:
+    """The nodes that something of `starts` flows into; `ends` gives what flows in and what flows on."""
+    values: set[str] = set()
+    reached: set[str] = set()
+    for node in nodes:
+        given, onward = ends(node)
+        if values.intersection(given):
+            reached.add(node.name)
+        if node.name in starts or node.name in reached:
+            values.update(onward)
+    return reached
 
 
 def unseen(recipe: Recipe) -> tuple[Any, Any]:
