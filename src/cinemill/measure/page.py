@@ -250,6 +250,38 @@ class Plot:
         )
 
 
+@dataclass(frozen=True)
+class Dots:
+    """Points (x, y), one of them marked. `names`: words at 0, 1, 2 ... along x, where that is not a number."""
+
+    title: str
+    across: str
+    points: Sequence[tuple[float, float]]
+    marked: int | None = None
+    names: Sequence[str] = ()
+
+    def html(self) -> str:
+        marks = self._marks()
+        columns, values = [x for x, _ in self.points] + [x for x, _ in marks], [y for _, y in self.points]
+        box = _Box(min(columns), max(columns), min(values), max(values))
+        dots = [
+            f'<circle class="{"s1" if number == self.marked else "s0"}" cx="{box.x(x):.1f}" cy="{box.y(y):.1f}" '
+            f'r="{6 if number == self.marked else 4}"/>'
+            for number, (x, y) in enumerate(self.points)
+        ]
+        label = (
+            f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - _BOTTOM - 8}" text-anchor="end">{escape(self.across)}</text>'
+        )
+        drawn = "\n".join([*box.frame(escape(self.title), "", marks), *dots, label, "</svg>"])
+        return f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<div class="scroll">{drawn}</div>\n</section>'
+
+    def _marks(self) -> list[tuple[float, str]]:
+        if self.names:
+            return [(float(place), name) for place, name in enumerate(self.names)]
+        across = [x for x, _ in self.points]
+        return [(value, f"{value:g}") for value in ticks(min(across), max(across), 8)]
+
+
 _WIDTH, _HEIGHT = 960, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 12, 34
 _MOST_POINTS = 1200
@@ -258,28 +290,40 @@ _MOST_POINTS = 1200
 def _drawn(lines: list[list[tuple[float, float]]], unit: str, title: str, least: float | None) -> str:
     times = [time for line in lines for time, _ in line]
     values = [value for line in lines for _, value in line] + ([] if least is None else [least])
-    levels, moments = ticks(min(values), max(values), 5), ticks(min(times), max(times), 8)
-    low, high = min(levels[0], min(values)), max(levels[-1], max(values))
-    start, stop = min(times), max(times)
-
-    def x(time: float) -> float:
-        return _LEFT + (time - start) / ((stop - start) or 1) * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(value: float) -> float:
-        return _HEIGHT - _BOTTOM - (value - low) / ((high - low) or 1) * (_HEIGHT - _TOP - _BOTTOM)
-
-    parts = [f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">']
-    for level in levels:
-        parts.append(f'<path class="grid" d="M{_LEFT} {y(level):.1f}H{_WIDTH - _RIGHT}"/>')
-        label = f"{level:g} {escape(unit)}" if level == levels[-1] else f"{level:g}"
-        parts.append(f'<text x="{_LEFT - 8}" y="{y(level) + 4:.1f}" text-anchor="end">{label}</text>')
-    for time in moments:
-        label = clock.show(time).removesuffix(".000")
-        parts.append(f'<text x="{x(time):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{label}</text>')
+    box = _Box(min(times), max(times), min(values), max(values))
+    marks = [(time, clock.show(time).removesuffix(".000")) for time in ticks(min(times), max(times), 8)]
+    parts = box.frame(title, unit, marks)
     for number, line in enumerate(lines):
-        drawn = " ".join(f"{x(time):.1f},{y(value):.1f}" for time, value in thinned(line, _MOST_POINTS))
+        drawn = " ".join(f"{box.x(time):.1f},{box.y(value):.1f}" for time, value in thinned(line, _MOST_POINTS))
         parts.append(f'<polyline class="s{number % 3}" points="{drawn}"/>')
     return "\n".join([*parts, "</svg>"])
+
+
+class _Box:
+    """Where values lie on a plot: the span of both axes, widened to round values upwards and downwards."""
+
+    def __init__(self, start: float, stop: float, least: float, most: float) -> None:
+        self.levels = ticks(least, most, 5)
+        self.start, self.stop = start, stop
+        self.low, self.high = min(self.levels[0], least), max(self.levels[-1], most)
+
+    def x(self, value: float) -> float:
+        return _LEFT + (value - self.start) / ((self.stop - self.start) or 1) * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        return _HEIGHT - _BOTTOM - (value - self.low) / ((self.high - self.low) or 1) * (_HEIGHT - _TOP - _BOTTOM)
+
+    def frame(self, title: str, unit: str, marks: Sequence[tuple[float, str]]) -> list[str]:
+        """The opened picture with lines at round values and `marks` below; `title` and `unit` are markup."""
+        parts = [f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">']
+        for level in self.levels:
+            parts.append(f'<path class="grid" d="M{_LEFT} {self.y(level):.1f}H{_WIDTH - _RIGHT}"/>')
+            label = f"{level:g} {escape(unit)}" if level == self.levels[-1] else f"{level:g}"
+            parts.append(f'<text x="{_LEFT - 8}" y="{self.y(level) + 4:.1f}" text-anchor="end">{label}</text>')
+        for at, text in marks:
+            below = f'<text x="{self.x(at):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(text)}</text>'
+            parts.append(below)
+        return parts
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:

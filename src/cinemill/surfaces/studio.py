@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
-from cinemill.surfaces import engines, models, training
+from cinemill.surfaces import engines, models, training, tuning
 from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
         ("doctor", _doctor),
         ("hardware", _hardware),
         ("train", training.train),
+        ("tune", tuning.tune),
         ("demo", _demo),
     ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
