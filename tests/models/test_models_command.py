@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,11 +67,28 @@ def test_the_list_tells_name_task_size_licence_and_whether_it_is_here(cinemill: 
     assert [one["name"] for one in listed if one["here"]] == ["toy"]
     shown = cinemill("models", "list", "--task", "upscale", COLUMNS="160").out
     line = next(line for line in shown.splitlines() if " realesrgan-x4plus " in line)
-    assert line.split()[:6] == ["–", "realesrgan-x4plus", "upscale", "67.0", "MB", "BSD-3-Clause"]
+    assert line.split()[:5] == ["–", "realesrgan-x4plus", "67.0", "MB", "BSD-3-Clause"]
     assert "codeformer" not in shown
     assert [line.split()[:2] for line in cinemill("models", "list", "--here").out.splitlines() if "toy" in line] == [
         ["✓", "toy"]
     ]
+
+
+def test_the_list_goes_by_what_models_do_with_those_for_pictures_first(cinemill: Cinemill, toy: str) -> None:
+    cinemill("models", "get", toy, "--accept-license")
+    lines = cinemill("models", "list", COLUMNS="160").out.splitlines()
+    tasks = [line.split()[0] for line in lines if re.search(r"\d+ of \d+ here", line)]
+    assert tasks[:3] == ["upscale", "denoise", "deblur"]
+    assert tasks.index("interpolate") < tasks.index("align")
+    (group,) = [line.split() for line in lines if line.split()[1:2] == ["1"]]
+    after = lines[next(n for n, line in enumerate(lines) if line.split() == group) + 1 :]
+    assert after[0].split()[:2] == ["✓", "toy"]
+
+
+def test_a_task_that_no_model_has_is_refused(cinemill: Cinemill) -> None:
+    said = cinemill("models", "list", "--task", "upscal")
+    assert said.code == 2
+    assert "did you mean upscale?" in said.err
 
 
 def test_one_model_is_shown_with_digest_terms_and_address(cinemill: Cinemill) -> None:

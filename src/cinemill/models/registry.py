@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import unquote, urljoin, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -40,6 +40,8 @@ Task = Literal[
     "speech-denoise",
     "speak",
 ]
+TASKS: Final[tuple[str, ...]] = get_args(Task)
+"""What models do, in the order in which people see it: pictures first, then sound and words."""
 Loader = Literal["spandrel", "onnx", "torch", "engine"]
 NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 """What a model may be called; it is the name of its folder too."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cinemill.errors import InvalidParams
+from cinemill.errors import InvalidParams, UnknownName
 from cinemill.surfaces.help import Command, Group
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ def _names() -> list[str]:
     from cinemill.models import registry
 
     return list(registry.models())
+
+
+def _tasks() -> list[str]:
+    from cinemill.models import registry
+
+    return list(registry.TASKS)
 
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", autocompletion=_names)]
@@ -49,13 +56,17 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def _list(
-    task: Annotated[str | None, typer.Option(metavar="TASK", help="Only models for this, such as upscale.")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Only models for this, such as upscale.", autocompletion=_tasks)
+    ] = None,
     here: Annotated[bool, typer.Option("--here", help="Only models that are on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the models, their licences and whether they are here."""
+    """List the models by what they do, those for pictures first: their licences and whether they are here."""
     from cinemill.models import registry, store
 
+    if task is not None and task not in registry.TASKS:
+        raise UnknownName("task of models", task, registry.TASKS)
     found = [
         model
         for model in registry.models().values()
@@ -63,6 +74,9 @@ def _list(
     ]
     if as_json:
         typer.echo(json.dumps([_facts(model) for model in found], indent=1, ensure_ascii=False))
+        return
+    if not found:
+        typer.echo("no models are here." if here else "there are no models for that.")
         return
     _table(found)
 
@@ -77,17 +91,23 @@ def _table(found: list[Model]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from cinemill.models import store
+    from cinemill.models import registry, store
 
     console = Console(highlight=False)
-    heads = ["", "model", "task", "size", "licence", "what"][: 6 if console.width >= _WIDE else 5]
+    heads = ["", "model", "size", "licence", "what"][: 5 if console.width >= _WIDE else 4]
     shown = Table(box=box.SIMPLE_HEAD)
     for head in heads:
-        shown.add_column(head, justify="right" if head == "size" else "left", no_wrap=head in ("model", "task", "size"))
-    for model in sorted(found, key=lambda model: (model.task, model.name)):
-        mark = "✓" if store.is_here(model) else "–"
-        row = (mark, model.name, model.task, _size(model), _terms(model), model.description)
-        shown.add_row(*map(escape, row[: len(heads)]))
+        shown.add_column(head, justify="right" if head == "size" else "left", no_wrap=head in ("model", "size"))
+    ordered = sorted(found, key=lambda model: (registry.TASKS.index(model.task), not store.is_here(model), model.name))
+    for task, models in groupby(ordered, key=lambda model: model.task):
+        group = list(models)
+        count = sum(map(store.is_here, group))
+        shown.add_section()
+        shown.add_row("", f"[bold]{task}[/]", "", f"[dim]{count} of {len(group)} here[/]")
+        for model in group:
+            mark = "✓" if store.is_here(model) else "–"
+            row = (mark, model.name, _size(model), _terms(model), model.description)
+            shown.add_row(*map(escape, row[: len(heads)]))
     console.print(shown)
     console.print(
         "  [dim]cinemill models show MODEL tells all about one, and cinemill models get MODEL fetches it.[/]",
@@ -243,12 +263,10 @@ def _import(
     accept_license: Accept = False,
 ) -> None:
     """Take a model's file into the store, after looking whether it is safe."""
-    from typing import get_args
-
     from cinemill.models import registry, store
 
-    if task not in get_args(registry.Task):
-        raise InvalidParams(f"--task {task} is refused: choose {', '.join(get_args(registry.Task))}.")
+    if task not in registry.TASKS:
+        raise InvalidParams(f"--task {task} is refused: choose {', '.join(registry.TASKS)}.")
     called = name or _plain(file.stem)
     model = store.import_file(file, called, task, licence, description, accept_license)  # pyright: ignore[reportArgumentType]
     typer.echo(f"{model.name} is here: {model.description}")
