@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 
 import cv2
@@ -10,7 +11,8 @@ import pytest
 from repairs import clean, noisy, still, texture, twice
 
 from cinemill.filters.neighbours import windows
-from cinemill.measure.motion import Motion, Still, moved, noise_between
+from cinemill.measure.motion import Match, Motion, Still, moved, noise_between
+from cinemill.measure.trails import Trails
 from cinemill.media.types import Frame
 
 
@@ -74,10 +76,48 @@ def test_change_of_brightness_is_no_cut() -> None:
 def test_neighbours_of_repeated_film_are_frames_that_differ() -> None:
     frames = twice(clean(5))
     window = stills(noisy(frames, 1))
-    beside = Motion().beside(window, 4)
+    beside = Trails().beside(window, 4)
     assert beside
     assert [window.index(match.still) for match in beside] == [3, 6]
-    assert Motion().beside(window, 0) is None, "there is nothing before the first"
+    assert Trails().beside(window, 0) is None, "there is nothing before the first"
+
+
+@pytest.mark.parametrize("shift", [(2.0, -1.5), (0.4, 2.7), (-3.3, 0.0)])
+def test_trail_over_several_pictures_is_the_sum_of_its_steps(shift: tuple[float, float]) -> None:
+    picture = texture(192, 240)
+    across, down = shift
+    turns = [np.array([[1, 0, n * across], [0, 1, n * down]]) for n in range(4)]
+    window = stills([still(cv2.warpAffine(picture, turn, (240, 192), flags=cv2.INTER_CUBIC), 1)[0] for turn in turns])
+    trails, inner = Trails(), (slice(10, -10), slice(10, -10))
+    for place, step in ((0, 1), (3, -1)):
+        for distance, match in enumerate(trails.along(window, place, step), 1):
+            assert match.still is window[place + step * distance]
+            moved_by = 4 * np.median(match.flow[inner].reshape(-1, 2), axis=0)
+            assert np.allclose(moved_by, step * distance * np.array(shift), atol=0.15 * distance)
+            difference = match.values(0) - window[place].values[0]
+            assert np.abs(difference[32:-32, 32:-32]).mean() < 1
+
+
+def test_trail_ends_at_a_cut() -> None:
+    window = stills([*clean(2)[:3], *clean(5)[:3]])
+    assert [len(list(Trails().along(window, place, step))) for place, step in ((1, 1), (1, -1), (3, -1))] == [1, 1, 0]
+
+
+def test_threads_that_share_trails_find_the_same() -> None:
+    window = stills(noisy(clean(5), 3))
+    alone, shared = Trails(), Trails()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda place: [m.flow for m in shared.along(window, place, 1)], range(len(window))))
+    for place, flows in enumerate(found):
+        for flow, match in zip(flows, alone.along(window, place, 1), strict=True):
+            assert np.array_equal(flow, match.flow)
+
+
+def test_picture_that_does_not_move_is_fetched_as_it_is() -> None:
+    there = stills(still(texture(96, 128), 1))[0]
+    match = Match(there, np.zeros((24, 32, 2), np.float32))
+    assert np.abs(match.values(0) - there.values[0]).max() < 1
+    assert all(np.array_equal(match.values(number), there.values[number]) for number in (1, 2))
 
 
 def test_noise_of_two_pictures_is_measured() -> None:

@@ -36,11 +36,11 @@ def _halo(p: ChromaNoise) -> Halo:
 @stream_filter("chroma-noise", halo=_halo, accepts=YUV)
 def chroma_noise(frames: Iterator[Frame], p: ChromaNoise) -> Iterator[Frame]:
     """Denoise colour alone, strongly."""
-    from cinemill.measure.motion import Motion
+    from cinemill.measure.trails import Trails
 
-    motion, settings = Motion(), MotionCompensated(strength=p.strength, radius=p.radius, spatial=1.0)
+    trails, settings = Trails(), MotionCompensated(strength=p.strength, radius=p.radius, spatial=1.0)
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
-        return denoised(window, place, motion, settings, first=1)
+        return denoised(window, place, trails, settings, first=1)
 
     return repaired(frames, p.radius, repair)

@@ -22,7 +22,8 @@ from cinemill.filters.neighbours import repaired
 from cinemill.filters.spots import Around, Mask, sized
 
 if TYPE_CHECKING:
-    from cinemill.measure.motion import Match, Motion, Still
+    from cinemill.measure.motion import Match, Still
+    from cinemill.measure.trails import Trails
     from cinemill.media.types import Frame, Plane
 
 REACH = 4
@@ -45,19 +46,21 @@ class Dirt(Params):
 @stream_filter("dirt", halo=(REACH, REACH), accepts=YUV + GREY)
 def dirt(frames: Iterator[Frame], p: Dirt) -> Iterator[Frame]:
     """Remove dust, hairs and sparkle of film; what is clean stays as it is."""
-    from cinemill.measure.motion import Motion
+    from cinemill.measure.trails import Trails
 
-    motion = Motion()
+    trails = Trails()
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
-        return _cleaned(window, place, motion, p)
+        return _cleaned(window, place, trails, p)
 
     return repaired(frames, REACH, repair)
 
 
-def _cleaned(window: Sequence[Still], place: int, motion: Motion, p: Dirt) -> Sequence[Plane]:
+def _cleaned(window: Sequence[Still], place: int, trails: Trails, p: Dirt) -> Sequence[Plane]:
+    from cinemill.measure.motion import Motion
+
     here = window[place]
-    beside = motion.beside(window, place)
+    beside = trails.beside(window, place)
     if beside is None:
         return here.planes
     around = Around(here, beside, _FAINTEST / p.strength)
@@ -66,6 +69,7 @@ def _cleaned(window: Sequence[Still], place: int, motion: Motion, p: Dirt) -> Se
     if large is not None and large.any():
         # Large dirt draws the motion around it towards itself, so look again with it covered.
         guide = _covered(here.guide, large)
+        motion = Motion()
         beside = (motion.match(guide, beside[0].still), motion.match(guide, beside[1].still))
         around = Around(here, beside, _FAINTEST / p.strength)
         spots = _spots(around)
@@ -82,7 +86,8 @@ def _spots(around: Around) -> Mask | None:
 
     patch = np.ones((3, 3), np.uint8)
     # Where the picture is uneven, motion that is wrong by a part of a pixel must not look like dirt.
-    clear = np.maximum(around.here - cv2.dilate(around.high, patch), cv2.erode(around.low, patch) - around.here)
+    brighter = cv2.subtract(around.here, cv2.dilate(around.high, patch))
+    clear = cv2.max(brighter, cv2.subtract(cv2.erode(around.low, patch), around.here))
     spots = ((clear > around.least) & (around.above > around.least)).astype(np.uint8)
     if not spots.any():
         return None

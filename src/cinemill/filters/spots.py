@@ -1,7 +1,7 @@
 """What one picture shows and neither of its neighbours does: found, told from motion, and filled from the neighbours.
 
-Shared by the filters that take away dirt and dropouts. Planes are float32 in 8-bit code values; masks are uint8, 1 or
-0, of luma's size.
+Shared by the filters that take away dirt and dropouts. Spots are looked for in uint8, whose differences stop at 0, and
+filled with float32, both in 8-bit code values; masks are uint8, 1 or 0, of luma's size.
 """
 
 from __future__ import annotations
@@ -37,22 +37,25 @@ class Around:
     """
 
     def __init__(self, here: Still, beside: tuple[Match, Match], least: float) -> None:
+        import cv2
         import numpy as np
 
         from cinemill.measure.motion import noise_between
 
-        self.here = here.values[0]
-        self._neighbours = tuple(match.still.values[0] for match in beside)
-        self.moved = tuple(_levelled(match.values(0), self.here) for match in beside)
-        self.low, self.high = np.minimum(*self.moved), np.maximum(*self.moved)
-        self.apart = self.high - self.low
+        self.here = here.luma
+        self._neighbours = tuple(match.still.luma for match in beside)
+        self.moved = tuple(_levelled(match.values(0), here.values[0]) for match in beside)
+        one, other = (cv2.convertScaleAbs(values) for values in self.moved)
+        self.low, self.high = cv2.min(one, other), cv2.max(one, other)
+        self.apart = cv2.subtract(self.high, self.low)
         """How far the neighbours are from agreeing."""
-        shown = np.logical_and(*(match.shown(self.here.shape) for match in beside))
-        self.brighter, self.darker = (np.where(shown, v, 0) for v in (self.here - self.high, self.low - self.here))
-        self.above = np.maximum(self.brighter, self.darker)
+        shown = np.logical_and(*(match.shown(self.here.shape) for match in beside)).astype(np.uint8)
+        self.brighter = cv2.multiply(cv2.subtract(self.here, self.high), shown)
+        self.darker = cv2.multiply(cv2.subtract(self.low, self.here), shown)
+        self.above = cv2.max(self.brighter, self.darker)
         """How far the picture stands out from both; 0 where these do not agree."""
-        self.above[self.apart > np.maximum(_AGREEMENT * self.above, 4)] = 0
-        self.noise = min(noise_between(self.here, values) for values in self.moved)
+        self.above[self.apart > np.maximum(cv2.convertScaleAbs(self.above, alpha=_AGREEMENT), 4)] = 0
+        self.noise = min(noise_between(here.values[0], values) for values in self.moved)
         self.least = max(least, _GRAIN * self.noise)
 
     def kept(self, spots: Mask, largest: float = inf) -> Mask | None:
@@ -66,18 +69,26 @@ class Around:
         import numpy as np
 
         count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
-        differs = np.maximum(self.high - self.here, self.here - self.low) > max(self.least, _UNSTEADY_BY)
-        differs[cv2.dilate(spots, np.ones((5, 5), np.uint8)) > 0] = False
         kept = np.zeros_like(spots)
         for label in range(1, count):
             left, top, width, height, area = (int(v) for v in boxes[label])
             box = (slice(top, top + height), slice(left, left + width))
             inside, stands = labels[box] == label, self._stands(box, labels[box] == label)
             around = self._widened(box, self.here.shape[0] // 40 + 4)
-            failed = float(differs[around].mean()) + float(self.apart[box][inside].mean() / stands.mean())
+            failed = self._unsteady(around, spots) + float(self.apart[box][inside].mean() / stands.mean())
             if area <= largest and failed <= _DOUBT and not self._moves(box, _ALIKE * float(np.square(stands).sum())):
                 kept[box][inside] = 1
         return kept if kept.any() else None
+
+    def _unsteady(self, box: Box, spots: Mask) -> float:
+        """The share of `box` that differs from a neighbour, beside `spots`."""
+        import cv2
+        import numpy as np
+
+        here = self.here[box]
+        differs = cv2.max(cv2.subtract(self.high[box], here), cv2.subtract(here, self.low[box]))
+        beside = cv2.dilate(np.ascontiguousarray(spots[box]), np.ones((5, 5), np.uint8)) == 0
+        return float(((differs > max(self.least, _UNSTEADY_BY)) & beside).mean())
 
     def _stands(self, box: Box, inside: Any) -> Floats:
         """How far each pixel of what is `inside` stands out that does so clearly, (n,); never empty."""
@@ -85,7 +96,7 @@ class Around:
 
         above = np.maximum(self.brighter[box], self.darker[box])[inside]
         clear = above[above > self.least / 2]
-        return clear if clear.size else np.ones(1, np.float32)
+        return clear.astype(np.float32) if clear.size else np.ones(1, np.float32)
 
     def _moves(self, box: Box, most: float) -> bool:
         """Whether both neighbours have the like of `box` within a twelfth of the height, but for squares of `most`."""
@@ -102,17 +113,18 @@ class Around:
 
 
 def _levelled(values: Floats, like: Floats) -> Floats:
-    """`values` as bright as `like` around each place: old film flickers."""
+    """`values` as bright as `like` around each place: old film flickers. Every fourth sample tells how much."""
     import cv2
     import numpy as np
 
-    side = (max(15, like.shape[0] // 9) | 1,) * 2
-    difference = like - values
-    whole = np.float32(np.median(difference[::3, ::3]))
+    difference = like[::4, ::4] - values[::4, ::4]
+    side = (max(4, len(like) // 36) | 1,) * 2
+    whole = np.median(difference)
     difference -= whole
     # What stands out has no say, or a spot would make what is to fill it, and what is beside it, as bright as itself.
     alike = (np.abs(difference) < _FLICKER).astype(np.float32)
-    return values + whole + cv2.blur(difference * alike, side) / np.maximum(cv2.blur(alike, side), 0.25)
+    near = whole + cv2.blur(difference * alike, side) / np.maximum(cv2.blur(alike, side), 0.25)
+    return values + cv2.resize(near, like.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def sized(mask: Mask, plane: Plane) -> Any:
