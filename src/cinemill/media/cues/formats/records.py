@@ -1,0 +1,223 @@
+"""JSON of recognisers: whisperX's shape (ours, with lines and emphasis beside), OpenAI's verbose and diarised ones.
+
+Also read: Whisper's own and whisper.cpp's. Times are seconds with three decimals.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import exp, isfinite, log
+from typing import Any
+
+from cinemill.media.cues import emphasis
+from cinemill.media.cues.rules import primary
+from cinemill.media.cues.types import Cue, Mark, Transcript, Word
+
+_LANGUAGES = {
+    **{"english": "en", "chinese": "zh", "german": "de", "spanish": "es", "russian": "ru", "korean": "ko"},
+    **{"french": "fr", "japanese": "ja", "portuguese": "pt", "turkish": "tr", "polish": "pl", "dutch": "nl"},
+    **{"arabic": "ar", "swedish": "sv", "italian": "it", "indonesian": "id", "hindi": "hi", "finnish": "fi"},
+    **{"vietnamese": "vi", "hebrew": "he", "ukrainian": "uk", "greek": "el", "czech": "cs", "romanian": "ro"},
+    **{"danish": "da", "hungarian": "hu", "norwegian": "no", "thai": "th", "catalan": "ca", "croatian": "hr"},
+}
+_NAMES = {code: name for name, code in _LANGUAGES.items()}
+
+
+def read(text: str) -> Transcript:
+    """Raises ValueError."""
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON ({error})") from None
+    record = {"segments": record} if isinstance(record, list) else record
+    if isinstance(record, dict) and isinstance(record.get("transcription"), list):
+        return _whisper_cpp(record)
+    if not isinstance(record, dict) or not isinstance(record.get("segments"), list):
+        raise ValueError("it has no list of segments")
+    language = record.get("language")
+    code = _LANGUAGES.get(language.lower(), language) if isinstance(language, str) else None
+    loose = _list(record.get("words"))
+    segments = [_dict(segment) for segment in record["segments"]]
+    words = _shared([_word(_dict(one), None) for one in loose], segments) if loose else [()] * len(segments)
+    return Transcript(tuple(_cue(segment, own) for segment, own in zip(segments, words)), code or None)
+
+
+def _cue(segment: dict[str, Any], loose: Sequence[Word]) -> Cue:
+    start, end = _ms(segment.get("start")), _ms(segment.get("end"))
+    speaker = segment.get("speaker") if isinstance(segment.get("speaker"), str) else None
+    text = segment.get("text")
+    lines = [str(line) for line in _list(segment.get("lines"))] or str("" if text is None else text).split("\n")
+    shown = tuple(line.strip() for line in lines if line.strip())
+    stored = [_dict(one) for one in _list(segment.get("words"))]
+    words = _timed([_word(one, speaker) for one in stored], stored, start, end) if stored else tuple(loose)
+    marks = [_dict(mark) for mark in _list(segment.get("marks"))]
+    kept = tuple(Mark(mark["kind"], int(mark["start"]), int(mark["stop"])) for mark in marks if _is_mark(mark))
+    return Cue(start, end, shown, speaker, words, kept)
+
+
+def _is_mark(mark: dict[str, Any]) -> bool:
+    return mark.get("kind") in emphasis.KINDS and all(type(mark.get(key)) is int for key in ("start", "stop"))
+
+
+def _word(stored: dict[str, Any], speaker: str | None) -> Word:
+    text = str(stored.get("word", stored.get("text", "")))
+    score = stored.get("score", stored.get("probability"))
+    confidence = float(score) if isinstance(score, int | float) and isfinite(score) else None
+    own = stored.get("speaker")
+    times = [_ms(stored[key]) if stored.get(key) is not None else -1 for key in ("start", "end")]
+    space = stored.get("space") is not False
+    return Word(text.strip(), times[0], times[1], confidence, own if isinstance(own, str) else speaker, space)
+
+
+def _timed(words: Sequence[Word], stored: Sequence[dict[str, Any]], start: int, end: int) -> tuple[Word, ...]:
+    """Words that nobody could align share what their neighbours leave them."""
+    done = list(words)
+    known = [one.get("start") is not None and one.get("end") is not None for one in stored]
+    at = 0
+    while at < len(done):
+        stop = at + 1
+        if not known[at]:
+            while stop < len(done) and not known[stop]:
+                stop += 1
+            left = done[at - 1].end if at else start
+            right = done[stop].start if stop < len(done) else end
+            for number in range(at, stop):
+                edges = (left + max(0, right - left) * (number - at + more) // (stop - at) for more in (0, 1))
+                begins, ends = edges
+                done[number] = replace(done[number], start=begins, end=ends)
+        at = stop
+    return tuple(word for word in done if word.text)
+
+
+def _shared(words: Sequence[Word], segments: Sequence[dict[str, Any]]) -> list[tuple[Word, ...]]:
+    """Loose words to the segments in which they begin."""
+    shares: list[list[Word]] = [[] for _ in segments]
+    at = 0
+    for word in words:
+        while at + 1 < len(segments) and _ms(segments[at + 1].get("start")) <= word.start:
+            at += 1
+        if shares:
+            shares[at].append(word)
+    return [tuple(share) for share in shares]
+
+
+def _whisper_cpp(record: dict[str, Any]) -> Transcript:
+    def cue(segment: dict[str, Any]) -> Cue:
+        offsets = _dict(segment.get("offsets"))
+        body = str(segment.get("text", "")).strip()
+        return Cue(_ms(offsets.get("from"), 1), _ms(offsets.get("to"), 1), (body,) if body else ())
+
+    language = _dict(record.get("result", {})).get("language")
+    cues = tuple(cue(_dict(segment)) for segment in record["transcription"])
+    return Transcript(cues, language if isinstance(language, str) else None)
+
+
+def _ms(seconds: Any, unit: int = 1000) -> int:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+        raise ValueError(f"{json.dumps(seconds)[:40]} is no time")
+    if abs(seconds) > 3_600_000:
+        raise ValueError(f"{seconds} is later than a thousand hours")
+    return round(seconds * unit)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{json.dumps(value)[:40]} stands where a record is expected")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def write_whisperx(transcript: Transcript) -> str:
+    segments = [_segment(cue) for cue in transcript.cues]
+    words = [word for segment in segments for word in segment.get("words", ())]
+    record = {"segments": segments, "word_segments": words, "language": transcript.language}
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def _segment(cue: Cue) -> dict[str, Any]:
+    record: dict[str, Any] = {"start": cue.start / 1000, "end": cue.end / 1000, "text": " ".join(cue.lines)}
+    record |= {"lines": list(cue.lines)} if len(cue.lines) > 1 else {}
+    record |= {"words": [_stored(word) for word in cue.words]} if cue.words else {}
+    record |= {"speaker": cue.speaker} if cue.speaker else {}
+    marks = [{"kind": mark.kind, "start": mark.start, "stop": mark.stop} for mark in cue.marks]
+    return record | ({"marks": marks} if marks else {})
+
+
+def _stored(word: Word) -> dict[str, Any]:
+    record: dict[str, Any] = {"word": word.text, "start": word.start / 1000, "end": word.end / 1000}
+    record |= {"score": word.confidence} if word.confidence is not None else {}
+    record |= {"speaker": word.speaker} if word.speaker else {}
+    return record | ({} if word.space else {"space": False})
+
+
+def write_verbose(transcript: Transcript) -> str:
+    """OpenAI's `verbose_json`."""
+    segments = [
+        {
+            "id": number,
+            "seek": 0,
+            "start": cue.start / 1000,
+            "end": cue.end / 1000,
+            "text": " ".join(cue.lines),
+            "tokens": [],
+            "temperature": 0.0,
+            "avg_logprob": _log_probability(cue.words),
+            "compression_ratio": _compression(" ".join(cue.lines)),
+            "no_speech_prob": 0.0,
+        }
+        for number, cue in enumerate(transcript.cues)
+    ]
+    code = primary(transcript.language)
+    words = [word for cue in transcript.cues for word in cue.words]
+    record = {
+        "task": "transcribe",
+        "language": _NAMES.get(code, transcript.language or "") or "english",
+        "duration": _duration(transcript),
+        "text": " ".join(_texts(transcript)),
+        "segments": segments,
+        "words": [{"word": word.text, "start": word.start / 1000, "end": word.end / 1000} for word in words],
+    }
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def write_diarized(transcript: Transcript) -> str:
+    """OpenAI's `diarized_json`."""
+    segments = [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{number:03d}",
+            "start": cue.start / 1000,
+            "end": cue.end / 1000,
+            "text": " ".join(cue.lines),
+            "speaker": cue.speaker or "unknown",
+        }
+        for number, cue in enumerate(transcript.cues, 1)
+    ]
+    duration, text = _duration(transcript), " ".join(_texts(transcript))
+    record = {"task": "transcribe", "duration": duration, "text": text, "segments": segments}
+    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+
+
+def _texts(transcript: Transcript) -> Iterator[str]:
+    return (line for cue in transcript.cues for line in cue.lines)
+
+
+def _duration(transcript: Transcript) -> float:
+    return max((cue.end for cue in transcript.cues), default=0) / 1000
+
+
+def _log_probability(words: Sequence[Word]) -> float:
+    known = [max(word.confidence, exp(-10)) for word in words if word.confidence is not None]
+    return sum(map(log, known)) / len(known) if known else 0.0
+
+
+def _compression(text: str) -> float:
+    """How much a text repeats itself, as Whisper measures it."""
+    raw = text.encode()
+    return round(len(raw) / len(zlib.compress(raw)), 4) if raw else 0.0
