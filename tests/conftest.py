@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clips import JUMPY, MAKERS, OTHERS
+from command import Cinemill
 
 # Before anything loads torch: tests share cores, and threads that wait in circles would take them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -40,3 +41,23 @@ def real() -> Callable[[str], Path]:
         return folder / name
 
     return path_of
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Where the command keeps its state, its data and its settings."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the command runs."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def cinemill(folder: Path, home: Path) -> Cinemill:
+    """The command as a process of its own."""
+    return Cinemill(folder, home)

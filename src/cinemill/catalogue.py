@@ -57,6 +57,12 @@ def extra(field: FieldInfo, key: str) -> str | None:
     return str(stored[key]) if isinstance(stored, dict) and key in stored else None
 
 
+def file_kinds(field: FieldInfo) -> set[str]:
+    """What kinds of file a field names: said by the field, or, where it may be left out, by its annotation."""
+    inner = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
+    return {kind for info in [field, *inner] if isinstance(info, FieldInfo) and (kind := extra(info, "file"))}
+
+
 def _file(kind: FileKind) -> Any:
     return _Field(json_schema_extra={"file": kind})
 
@@ -64,6 +70,8 @@ def _file(kind: FileKind) -> Any:
 VideoFile = Annotated[Path, _file("video")]
 ImageFile = Annotated[Path, _file("image")]
 SubtitleFile = Annotated[Path, _file("subtitle")]
+Weights = Annotated[str, _file("weights")]
+"""A model: a name of `cinemill models list`, or a file."""
 LutFile = Annotated[Path, _file("lut")]
 
 

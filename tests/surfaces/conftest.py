@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import clips
-from command import Cinemill
 
 _PICTURES = ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=24,trim=end_frame=96"]
 _CODING = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "12", "-threads", "1"]
@@ -33,19 +32,6 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the command runs."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def take(shelf: Path, folder: Path) -> Callable[..., Path]:
     """`take("good.mp4", "new name")`: a copy of a file, in the folder where the command runs."""
 
@@ -59,8 +45,3 @@ def take(shelf: Path, folder: Path) -> Callable[..., Path]:
         return path
 
     return take
-
-
-@pytest.fixture
-def cinemill(folder: Path, home: Path) -> Cinemill:
-    return Cinemill(folder, home)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from cinemill.hardware import Gpu, cores
+from cinemill.jobs import executors
 from cinemill.surfaces import machine
 from command import Cinemill
 
@@ -22,7 +23,8 @@ def test_encoders_and_networks_are_timed(cinemill: Cinemill) -> None:
 
 def test_heat_and_several_devices_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Gpu("nvidia", "RTX 4090", 0, 24564, 20000, 86.0, 0.9), Gpu("nvidia", "RTX 3060", 1, 12288)]
-    monkeypatch.setattr(machine, "gpus", lambda: found)
+    for module in (machine, executors):
+        monkeypatch.setattr(module, "gpus", lambda: found)
     monkeypatch.setattr(machine, "_encoders", lambda: iter([machine.Score("h264_nvenc", 412.3, "frames/s of 720p")]))
     monkeypatch.setattr(
         machine, "_networks", lambda: iter([machine.Score("torch", None, "", "torch is not installed.")])

@@ -19,7 +19,7 @@ from itertools import chain as joined
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cinemill.catalogue import Params, filters
+from cinemill.catalogue import Params, file_kinds, filters
 from cinemill.errors import UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -164,6 +164,13 @@ class Step:
         return _told(self.filter.field_order, self.params)
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The models that its parameters name, and those that these bring with them (`partners`)."""
+        fields = type(self.params).model_fields
+        named = (getattr(self.params, name) for name, field in fields.items() if "weights" in file_kinds(field))
+        return tuple(dict.fromkeys([*filter(None, named), *getattr(self.params, "partners", ())]))
+
+    @property
     def is_idle(self) -> bool:
         """Whether it leaves every frame as it is, bit for bit."""
         return getattr(self.params, "strength", None) == 0
@@ -204,6 +211,11 @@ class Chain:
 
     def as_data(self) -> list[dict[str, Any]]:
         return [step.as_data() for step in self.steps]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that its steps need."""
+        return tuple(dict.fromkeys(model for step in self._working for model in step.models))
 
     @property
     def _working(self) -> list[Step]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.filters import Halo, stream_filter
 from cinemill.filters.model import PICTURES, Device, check_progressive, pictured, values
 
@@ -26,7 +26,7 @@ _FASTEST = 60
 
 
 class BasicVsr(Params):
-    model: str = "basicvsrpp-reds4"
+    model: Weights = "basicvsrpp-reds4"
     """A name of `cinemill models list`, or a file: weights of BasicVSR++ in mmagic's form."""
     length: float = Field(0.5, ge=0.05, le=4, unit="s")
     """Length of a stretch. Longer is better, and takes memory in proportion."""

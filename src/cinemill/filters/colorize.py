@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.filters import GREY, YUV, Halo, stream_filter
 from cinemill.filters.model import Device, check_progressive
@@ -28,7 +28,7 @@ _UNLIKE = 8.0
 
 
 class Colorize(Params):
-    model: str = "ddcolor-onnx"
+    model: Weights = "ddcolor-onnx"
     """DDColor or DeOldify as ONNX, or SIGGRAPH17: a name of `cinemill models list`, or a file."""
     strength: float = Field(1.0, ge=0, le=1)
     """How far the network's colours replace the picture's own. 0 leaves it as it is."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cinemill.catalogue import Field
+from cinemill.catalogue import Field, Weights
 from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
 from cinemill.filters.model import PICTURES, Runs, changed, check_progressive, pictured, session_for, through, values
@@ -24,7 +24,7 @@ _LEVEL = 15.0
 
 
 class DenoiseModel(Runs):
-    model: str = "scunet-psnr"
+    model: Weights = "scunet-psnr"
     """A name of `cinemill models list`, or a file: .safetensors, .pth or .onnx."""
     strength: float = Field(1.0, ge=0, le=1)
     """How far the network's picture replaces the frame. 0 leaves it as it is."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.filters import Halo, stream_filter
 from cinemill.filters.model import PICTURES, Device, changed, check_progressive, values
 from cinemill.filters.neighbours import windows
@@ -26,13 +26,13 @@ _CUT = 0.35
 
 
 class Faces(Params):
-    model: str = "gfpgan-1.4"
+    model: Weights = "gfpgan-1.4"
     """GFPGAN, CodeFormer or RestoreFormer: a name of `cinemill models list`, or a file."""
     strength: float = Field(1.0, ge=0, le=1)
     """How far the network's face replaces the one in the picture. 0 leaves it as it is."""
     fidelity: float = Field(0.5, ge=0, le=1)
     """For CodeFormer: 1 keeps to what is seen, 0 makes a perfect face of somebody."""
-    detector: str = "yunet"
+    detector: Weights = "yunet"
     """What finds faces: a name of `cinemill models list`, or a file of YuNet."""
     sureness: float = Field(0.7, ge=0.1, le=0.99)
     """How sure the detector must be that something is a face."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.errors import InvalidParams
 from cinemill.filters import Halo, stream_filter
 from cinemill.filters.model import PICTURES, Device, check_progressive
@@ -45,7 +45,7 @@ class Inpaint(Params):
     """Height of the box."""
     window: int = Field(18, ge=0, le=40, unit="frames")
     """How far before and after each frame it is looked for what is hidden."""
-    model: str | None = None
+    model: Weights | None = None
     """LaMa, for what no frame shows: a name of `cinemill models list`, or a file. Left out, the rim is continued."""
     device: Device = "auto"
 

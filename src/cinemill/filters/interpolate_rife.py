@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
+from cinemill.catalogue import Weights
 from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
 from cinemill.filters.fps import Fps
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class RifeParams(Fps):
-    model: str = "rife-4.26"
+    model: Weights = "rife-4.26"
     """A name of `cinemill models list`, or a file: .safetensors or .pkl of RIFE 4.25 or 4.26."""
     shrink: Literal[1, 2, 4] = 1
     """By how much the picture is made smaller to look for motion: 2 for 4K, where things move further."""
@@ -84,6 +85,5 @@ def _network(p: RifeParams) -> Rife:
     torch_backend.torch()
     from cinemill.models.rife import Rife
 
-    device, _ = torch_backend.device_for(p.device)
-    dtype = torch_backend.precision_for(Wanted(path, precision=p.precision), device, half=True, bfloat16=True)
-    return Rife(path, torch_backend.Place(device, dtype, beside=True), 1 / p.shrink)
+    wanted = Wanted(path, device=p.device, precision=p.precision)
+    return Rife(path, torch_backend.placed(wanted, half=True, bfloat16=True, beside=True), 1 / p.shrink)

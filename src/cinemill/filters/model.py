@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.errors import UnsupportedMedia
 from cinemill.filters import GBR, GREY, YUV
 from cinemill.models.session import Backend, Precision
@@ -41,7 +41,7 @@ Device = Annotated[
 class Runs(Params):
     """How a network runs. `model` is here so that it comes first, which is where a lone value goes."""
 
-    model: str
+    model: Weights
     """A name of `cinemill models list`, or a file: .safetensors, .pth or .onnx."""
     backend: Backend = "auto"
     """What runs the model: onnx for ONNX files, torch or compiled for the others; auto goes by the file."""

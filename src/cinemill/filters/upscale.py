@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cinemill.catalogue import Field
+from cinemill.catalogue import Field, Weights
 from cinemill.errors import InvalidParams
 from cinemill.filters import stream_filter
 from cinemill.filters.model import PICTURES, Runs, check_progressive, pictured, session_for, through
@@ -26,12 +26,18 @@ _PAIRED, _PARTNER = "realesr-general-x4v3", "realesr-general-wdn-x4v3"
 
 
 class Upscale(Runs):
-    model: str = _PAIRED
+    model: Weights = _PAIRED
     """A name of `cinemill models list`, or a file: .safetensors, .pth or .onnx."""
     scale: float | None = Field(None, gt=0, le=16)
     """How many times as wide and high the picture gets. Left out, what the model was made for."""
     denoise_strength: float | None = Field(None, ge=0, le=1)
     """For realesr-general-x4v3: 1 takes out all noise and 0 leaves it, by mixing in its wdn sibling's weights."""
+
+    @property
+    def partners(self) -> tuple[str, ...]:
+        """The model that is mixed in."""
+        partner = _partner(self)
+        return (partner[0],) if partner else ()
 
 
 def _check(p: Upscale, frame: Frame) -> None:

@@ -68,6 +68,15 @@ class Retried(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted(Event):
+    """Something that people should know came up while a chunk was made: memory ran short, a network runs elsewhere."""
+
+    kind: ClassVar[str] = "note"
+    chunk: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     kind: ClassVar[str] = "paused"
 

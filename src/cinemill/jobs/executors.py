@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
+from cinemill import notices
 from cinemill.errors import (
     ChunkFailed,
     CinemillError,
@@ -61,7 +62,15 @@ class Spoilt:
     final: bool
 
 
-Progressing = Generator[Made | Spoilt, None, None]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence for people that came up while a chunk was made."""
+
+    chunk: int
+    sentence: str
+
+
+Progressing = Generator[Made | Spoilt | Told, None, None]
 
 
 class Executor(Protocol):
@@ -70,8 +79,11 @@ class Executor(Protocol):
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing: ...
 
 
-def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int, None, None]:
-    """Make one part of the plan in `folder`: under a temporary name, made durable, renamed. Raises CinemillError."""
+def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int | str, None, None]:
+    """Make one part of the plan in `folder`: under a temporary name, made durable, renamed. Raises CinemillError.
+
+    Gives back how many units are done, and sentences for people as they come up.
+    """
     from cinemill.media.write import durable, said_plainly
 
     # PyAV's containers and streams hold each other, and a decoder's pictures, until the collector finds them.
@@ -82,7 +94,11 @@ def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int, None, None]:
     temporary = folder.temporary(f"part-{chunk.index:05d}")
     work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
     try:
-        yield from work
+        with notices.listening() as heard:
+            for done in work:
+                yield from heard.take()
+                yield done
+            yield from heard.take()
         with said_plainly(temporary):
             durable(temporary, folder.part(chunk.index))
     except CinemillError:
@@ -101,6 +117,10 @@ def _spoilt(chunk: Chunk, error: CinemillError, attempt: int) -> Spoilt:
     return Spoilt(chunk.index, error, final=error.retry == "no" or attempt >= ATTEMPTS)
 
 
+def _event(chunk: Chunk, word: int | str) -> Made | Told:
+    return Told(chunk.index, word) if isinstance(word, str) else Made(chunk.index, word)
+
+
 class Serial:
     """One chunk after another in this process."""
 
@@ -109,8 +129,8 @@ class Serial:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     with closing(make_part(folder, chunk)) as making:
-                        for done in making:
-                            yield Made(chunk.index, done)
+                        for word in making:
+                            yield _event(chunk, word)
                     yield Made(chunk.index, chunk.size, finished=True)
                     break
                 except CinemillError as error:
@@ -146,9 +166,9 @@ class Processes:
                 ready = wait(list(busy))
                 for lane, chunk, attempt in [busy[pipe] for pipe in busy if pipe in ready]:
                     try:
-                        done = lane.hear()
-                        if done is not None:
-                            yield Made(chunk.index, done)
+                        word = lane.hear()
+                        if word is not None:
+                            yield _event(chunk, word)
                             lane.tell(None)
                             continue
                         yield Made(chunk.index, chunk.size, finished=True)
@@ -184,8 +204,11 @@ class _Lane:
         with suppress(OSError):  # it died; `hear` will say so
             self.pipe.send(word)
 
-    def hear(self) -> int | None:
-        """Units done, or None when the chunk is finished. Raises CinemillError: the chunk's, or that the lane died."""
+    def hear(self) -> int | str | None:
+        """Units done or a sentence, or None when the chunk is finished.
+
+        Raises CinemillError: the chunk's, or that the lane died.
+        """
         try:
             said = self.pipe.recv()
         except (EOFError, OSError):
@@ -237,8 +260,8 @@ def _live(path: Path, pipe: Connection, device: Mapping[str, str]) -> None:
         while True:
             chunk: Chunk = pipe.recv()
             try:
-                for done in _spaced(make_part(JobFolder(path), chunk)):
-                    pipe.send(done)
+                for word in _spaced(make_part(JobFolder(path), chunk)):
+                    pipe.send(word)
                     pipe.recv()
                 pipe.send(None)
             except CinemillError as error:
@@ -252,12 +275,14 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _spaced(numbers: Iterator[int]) -> Iterator[int]:
-    """The first number, and then one from time to time."""
+def _spaced(words: Iterator[int | str]) -> Iterator[int | str]:
+    """The first number, and then one from time to time; every sentence."""
     said = 0.0
-    for number in numbers:
-        if time.monotonic() - said >= _BREATH:
-            yield number
+    for word in words:
+        if isinstance(word, str):
+            yield word
+        elif time.monotonic() - said >= _BREATH:
+            yield word
             said = time.monotonic()
 
 
@@ -268,7 +293,11 @@ def executor(where: str) -> Executor:
     """
     if where not in PLACES:
         raise UnknownName("place to run", where, PLACES)
-    if where != "processes":
-        return Serial()
+    return Processes(*lanes()) if where == "processes" else Serial()
+
+
+def lanes() -> tuple[int, list[dict[str, str]]]:
+    """How many processes work on a file at once, and what each must have in its environment to see one GPU alone: one
+    process for each GPU where there are several, else one for each core."""
     devices = [gpu.alone for gpu in gpus() if gpu.alone]
-    return Processes(len(devices), devices) if len(devices) > 1 else Processes(cores())
+    return (len(devices), devices) if len(devices) > 1 else (cores(), [])

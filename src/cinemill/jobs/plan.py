@@ -65,6 +65,8 @@ class Plan(BaseModel):
     """Whether the user allowed an output that exists to be replaced; resuming asks nothing again."""
     metrics: bool = False
     """Whether the output is to be measured against what it was made from."""
+    models: dict[str, str] = {}
+    """SHA-256 of the weights of each model that the work needs, by how the model was named."""
     decided: dict[str, Any]
     chunks: tuple[Chunk, ...]
 
@@ -89,13 +91,36 @@ class Plan(BaseModel):
     def check(self, other: Signature) -> None:
         """Raises PlanMismatch, naming the first difference, when parts of this plan would not fit `other`."""
         for field, was, now in _differences(self.signature, other):
-            raise PlanMismatch(
-                f"unfinished work of this output was planned with {field} {_said(was)}, now it is {_said(now)}. Ask as "
-                "before to go on with it, or add --restart to throw it away and begin anew.",
-                field=field,
-                was=was,
-                now=now,
-            )
+            raise _mismatch(field, was, now)
+
+    def check_models(self) -> None:
+        """Raises PlanMismatch when a model's weights are others than when this was planned; MissingModel."""
+        for model, now in _digests(self.operation.models(self.settled)).items():
+            if self.models.get(model) != now:
+                raise _mismatch(f"model {model}", _short(self.models.get(model)), _short(now))
+
+
+def _mismatch(field: str, was: Any, now: Any) -> PlanMismatch:
+    return PlanMismatch(
+        f"unfinished work of this output was planned with {field} {_said(was)}, now it is {_said(now)}. Ask as "
+        "before to go on with it, or add --restart to throw it away and begin anew.",
+        field=field,
+        was=was,
+        now=now,
+    )
+
+
+def _digests(models: tuple[str, ...]) -> dict[str, str]:
+    if not models:
+        return {}
+    from cinemill.models import sessions
+
+    return {model: sessions.digest(model) for model in models}
+
+
+def _short(digest: str | None) -> str | None:
+    """As much of a digest as people compare."""
+    return " ".join(part[:12] for part in digest.split()) if digest else None
 
 
 def sign(request: Request[Any], chunk_seconds: float) -> Signature:
@@ -119,6 +144,7 @@ def plan(request: Request[Any], signature: Signature) -> Plan:
         inputs=tuple(path.resolve() for path in request.inputs),
         output=request.output.resolve() if request.output else None,
         folder=Path.cwd(),
+        models=_digests(operation.models(decided)),
         decided=decided.model_dump(mode="json"),
         chunks=tuple(operation.cut(request, decided, signature.chunk_seconds)),
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cinemill.errors import Cancelled, ChunkFailed, CinemillError, DiskFull, OutputRefused
-from cinemill.jobs.events import Done, Event, Joining, PartDone, Paused, Planned, Progress, Retried
-from cinemill.jobs.executors import Executor, Serial, Spoilt
+from cinemill.jobs.events import Done, Event, Joining, Noted, PartDone, Paused, Planned, Progress, Retried
+from cinemill.jobs.executors import Executor, Serial, Spoilt, Told
 from cinemill.jobs.metrics import check as check_measurable
 from cinemill.jobs.metrics import files as reports
 from cinemill.jobs.metrics import measured
@@ -170,6 +170,7 @@ def _unfinished(request: Request[Any], folder: JobFolder, signature: Signature) 
     if old is None:
         return None
     old.check(signature)
+    old.check_models()
     # A file may have moved; it is the same by its signature.
     return old.model_copy(update={"inputs": tuple(path.resolve() for path in request.inputs)})
 
@@ -207,9 +208,15 @@ def _make(job: Plan, folder: JobFolder, executor: Executor) -> Iterator[Event]:
     yield _announced(job, sum(done.values()))
     pace = _Pace(job, sum(done.values()))
     failures: list[CinemillError] = []
+    told = {*job.settled.notes}
     with closing(executor.map(folder, pending)) as progress:
         for event in progress:
             yield from _obey(folder)
+            if isinstance(event, Told):
+                if event.sentence not in told:
+                    told.add(event.sentence)
+                    yield Noted(event.chunk, event.sentence)
+                continue
             if isinstance(event, Spoilt):
                 done[event.chunk] = 0
                 if event.final:

@@ -82,10 +82,13 @@ def durable(path: Path, target: Path) -> None:
             os.close(folder)
 
 
-def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage) -> Generator[int, None, None]:
+def encode(
+    frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage, *, remarks: Sequence[str] = ()
+) -> Generator[int, None, None]:
     """Encode `frames` into the part `path`, giving back the number of pictures done as it goes.
 
-    Closing the generator early leaves an incomplete file. Raises DiskFull.
+    `damage` and `remarks`, which may grow meanwhile, are noted in the part. Closing the generator early leaves an
+    incomplete file. Raises DiskFull.
     """
     context = open_encoder(spec)
     done = 0
@@ -102,7 +105,7 @@ def encode(frames: Iterable[Frame], spec: VideoSpec, path: Path, damage: Damage)
                 yield done
             for packet in context.encode(None) if done else []:
                 writer.add(_coded(packet, lengths))
-            writer.close({"pictures": done, **damage.record()})
+            writer.close({"pictures": done, **damage.record(), "remarks": [*remarks]})
         finally:
             writer.abandon()
 

@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 from cinemill.errors import CinemillError
+from cinemill.notices import tell
 from cinemill.settings import settings
 
 log = logging.getLogger(__name__)
@@ -41,5 +42,7 @@ class Compiled:
             # A fault that is the module's own, lack of memory first of all, comes again.
             made = self._module(*tensors, **options)
             self.refusal = next(iter(str(error).splitlines()), type(error).__name__)
-            log.warning("The model runs uncompiled: %s", self.refusal)
+            said = f"The model runs uncompiled: {self.refusal}"
+            log.warning(said)
+            tell(said)
             return made

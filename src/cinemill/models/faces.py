@@ -95,9 +95,8 @@ def network(wanted: Wanted) -> Network:
         raise InvalidParams(
             f"{wanted.path.name} ({descriptor.architecture.name}) does not restore faces; {', '.join(_CALLS)} do."
         )
-    device, _ = torch_backend.device_for(wanted.device)
-    dtype = torch_backend.precision_for(wanted, device, descriptor.supports_half, descriptor.supports_bfloat16)
-    return _Torch(descriptor, Place(device, dtype))
+    place = torch_backend.placed(wanted, descriptor.supports_half, descriptor.supports_bfloat16)
+    return _Torch(descriptor, place)
 
 
 def _gfpgan(module: Any, face: Any, fidelity: float) -> Any:

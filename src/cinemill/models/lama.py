@@ -42,9 +42,8 @@ def network(wanted: Wanted) -> Network:
     descriptor = torch_backend.load(wanted.path)
     if descriptor.purpose != "Inpainting":
         raise InvalidParams(f"{wanted.path.name} ({descriptor.architecture.name}) does not fill masks.")
-    device, _ = torch_backend.device_for(wanted.device)
-    dtype = torch_backend.precision_for(wanted, device, descriptor.supports_half, descriptor.supports_bfloat16)
-    return _Torch(descriptor.model, Place(device, dtype))
+    place = torch_backend.placed(wanted, descriptor.supports_half, descriptor.supports_bfloat16)
+    return _Torch(descriptor.model, place)
 
 
 class _Torch:

@@ -16,6 +16,7 @@ import numpy as np
 from cinemill.errors import InvalidParams, OpenFailed, OutOfMemory
 from cinemill.models import memory
 from cinemill.models.session import Contract, Floats, Wanted
+from cinemill.notices import tell
 from cinemill.settings import settings
 
 PROVIDERS = {
@@ -82,6 +83,8 @@ def tried(path: Path, asked: str, use: Callable[[Any, str], T], why: str = "") -
             continue
         if isinstance(made, OnnxSession):
             made.why = _reason(why, trials)
+        else:
+            tell(f"{path.name} runs by onnxruntime on {device}: {_reason('the model is an ONNX file', trials)}.")
         return made
     raise OpenFailed(f"{path} does not run: {'; '.join(f'{t.device}: {t.refusal}' for t in trials)}.")
 

@@ -5,14 +5,17 @@ Sessions are kept for the life of the process and shared by all filters that use
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from cinemill.errors import InvalidParams, MissingModel
 from cinemill.models.session import WEIGHTS, Session, Wanted
+from cinemill.notices import tell
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +47,13 @@ def _kept(wanted: Wanted, open: Callable[[Wanted], Session]) -> Session:
     # A file that was replaced is another model.
     key = (wanted, *((status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files)))
     with _lock:
-        if key not in _sessions:
-            _sessions[key] = made = open(wanted)
-            log.info("%s runs by %s: %s.", wanted.path.name, made.runs_on, made.why)
-        return _sessions[key]
+        is_new = key not in _sessions
+        made = _sessions[key] if not is_new else _sessions.setdefault(key, open(wanted))
+    said = f"{wanted.path.name} runs by {made.runs_on}: {made.why}."
+    if is_new:
+        log.info(said)
+    tell(said)
+    return made
 
 
 def forget() -> None:
@@ -111,6 +117,20 @@ def located(model: str) -> Path:
     from cinemill.models import store
 
     return store.path(model)
+
+
+def digest(model: str) -> str:
+    """SHA-256 of the files that a model by path or name may be run from. Raises MissingModel, UnknownName."""
+    path = located(model)
+    beside = path.with_suffix(".onnx")
+    files = dict.fromkeys(file for file in (path, beside) if file.is_file())
+    return " ".join(_digest(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, mtime_ns: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def white(path: Path) -> float:

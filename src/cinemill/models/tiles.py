@@ -16,6 +16,7 @@ import numpy as np
 
 from cinemill.errors import InvalidParams, OutOfMemory
 from cinemill.models.session import Contract, Floats, Session
+from cinemill.notices import tell
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Tiler:
         """Settle on half of the batch, or of the tile. Raises the error when neither can be halved."""
         if self._batch > 1 and len(pictures) > 1:
             self._batch = max(1, min(self._batch, len(pictures)) // 2)
-            log.warning("%s ran out of memory; going on with batches of %d.", self.session.runs_on, self._batch)
+            _say(f"{self.session.runs_on} ran out of memory; going on with batches of {self._batch}.")
             return
         contract = self.session.contract
         height, width = pictures.shape[2:]
@@ -119,7 +120,12 @@ class Tiler:
                 tile=was,
             ) from error
         self._tile = max(least, was // 2)
-        log.warning("%s ran out of memory; going on with tiles of %d px.", self.session.runs_on, self._tile)
+        _say(f"{self.session.runs_on} ran out of memory; going on with tiles of {self._tile} px.")
+
+
+def _say(sentence: str) -> None:
+    log.warning(sentence)
+    tell(sentence)
 
 
 def padded(pictures: Floats, contract: Contract) -> Floats:

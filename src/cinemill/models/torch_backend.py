@@ -22,6 +22,7 @@ import numpy as np
 from cinemill.errors import InvalidParams, MissingResource, OpenFailed, OutOfMemory
 from cinemill.models import memory
 from cinemill.models.session import Contract, Floats, Wanted
+from cinemill.notices import tell
 
 _ALIGN = {"SCUNet": 64, "DAT": 32, "SRFormer": 48}
 """Where tiles may begin, where 16 will not do: windows of attention, and strides, are counted from the corner."""
@@ -155,6 +156,14 @@ def precision_for(wanted: Wanted, device: str, half: bool, bfloat16: bool) -> An
     if wanted.precision == "bf16" and not bfloat16:
         raise InvalidParams("precision=bf16 does not work in this architecture; choose auto or fp32.")
     return {"fp32": module.float32, "fp16": module.float16, "bf16": module.bfloat16}[wanted.precision]
+
+
+def placed(wanted: Wanted, half: bool, bfloat16: bool, beside: bool = False) -> Place:
+    """Where a network that is no session runs, and in what; which is told. Raises InvalidParams."""
+    device, why = device_for(wanted.device)
+    place = Place(device, precision_for(wanted, device, half, bfloat16), beside)
+    tell(f"{wanted.path.name} runs by torch on {place}: {why}.")
+    return place
 
 
 def _names(dtype: Any) -> str:

@@ -84,6 +84,10 @@ class Operation(ABC, Generic[P, D]):
     def decide(self, request: Request[P]) -> D:
         """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""
 
+    def models(self, decided: D) -> tuple[str, ...]:
+        """The models, by name or file, that the work needs. Their weights decide the result too."""
+        return ()
+
     def steps(self, decided: D) -> tuple[str, ...]:
         """What will be done to the material, one short line each, for people."""
         return ()

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cinemill import notices
 from cinemill.errors import DecodeFailed
 from cinemill.filters import Chain, Halo, text
 from cinemill.media import clock
@@ -82,7 +83,9 @@ class VideoOperation(Operation[V, VideoDecided]):
         chain, notes = self.chain(request.params, info)
         _spare_memory(chain)
         index = indexed(info)
-        picture = _sample(chain, info)
+        with notices.listening() as heard:
+            picture = _sample(chain, info)
+        notes += heard.take()
         spec, lost = encoders.spec_for(
             request.params,
             picture,
@@ -103,6 +106,9 @@ class VideoOperation(Operation[V, VideoDecided]):
             halo=chain.halo(video.frame_rate) if index.exact else None,
             excerpt=excerpt,
         )
+
+    def models(self, decided: VideoDecided) -> tuple[str, ...]:
+        return text.chain([*decided.chain]).models
 
     def steps(self, decided: VideoDecided) -> tuple[str, ...]:
         spec = decided.spec
@@ -153,8 +159,9 @@ class VideoOperation(Operation[V, VideoDecided]):
         if decided.excerpt:
             pictures = _from_zero(pictures)
         scale = chain.rate(video.frame_rate) / video.frame_rate
-        for count in write.encode(pictures, decided.spec, path, damage):
-            yield min(chunk.size, int(count / scale))
+        with notices.listening() as heard:
+            for count in write.encode(pictures, decided.spec, path, damage, remarks=heard.all):
+                yield min(chunk.size, int(count / scale))
 
     def whole(self, path: Path) -> bool:
         from cinemill.media import parts
@@ -194,7 +201,8 @@ class VideoOperation(Operation[V, VideoDecided]):
             repaired=sorted({t for record in records for t in record["repaired"]}),
             resized=sorted({t for record in records for t in record["resized"]}),
         )
-        return {"frames": sum(record["pictures"] for record in records), "notes": damage.describe()}
+        remarks = dict.fromkeys(said for record in records for said in record["remarks"] if said not in decided.notes)
+        return {"frames": sum(record["pictures"] for record in records), "notes": [*damage.describe(), *remarks]}
 
 
 def _from_zero(frames: Iterator[Frame]) -> Generator[Frame, None, None]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cinemill.catalogue import Params, bounds, choices, extra
+from cinemill.catalogue import Params, bounds, choices, file_kinds
 from cinemill.catalogue import preset as named_preset
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.operations import Operation, Request, get
@@ -90,9 +90,8 @@ def _entry(name: str, field: FieldInfo, group: str) -> Entry:
 
 
 def _names_file(field: FieldInfo) -> bool:
-    """Whether a value is a file: said by the field, or, where it may be left out, by its annotation."""
-    inner = [note for part in get_args(field.annotation) for note in getattr(part, "__metadata__", ())]
-    return any(extra(info, "file") for info in [field, *inner] if isinstance(info, FieldInfo))
+    """Whether a value is a file; a model has a name more often."""
+    return bool(file_kinds(field) - {"weights"})
 
 
 def _without_none(annotation: Any) -> Any:

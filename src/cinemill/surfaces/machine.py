@@ -12,6 +12,7 @@ from typing import Any
 
 from cinemill.errors import CinemillError, UnsupportedMedia
 from cinemill.hardware import HOT, cores, gpus
+from cinemill.jobs.executors import lanes
 
 _SIZE = (1280, 720)
 _PICTURES = 40
@@ -35,11 +36,11 @@ def report() -> dict[str, Any]:
     """JSON-safe: cores, graphics processors, scores of encoders and of networks, and sentences."""
     found = gpus()
     hot = [f"{gpu.name} has {gpu.temperature:.0f} °C; above {HOT} it slows down." for gpu in found if gpu.is_hot]
-    many = [gpu for gpu in found if gpu.alone]
+    count, devices = lanes()
     spread = (
-        f"--on processes gives each of {len(many)} GPUs chunks of a file of its own."
-        if len(many) > 1
-        else f"--on processes works on {cores()} chunks of a file at once."
+        f"--on processes gives each of {count} GPUs chunks of a file of its own."
+        if devices
+        else f"--on processes works on {count} chunks of a file at once."
     )
     return {
         "cores": cores(),

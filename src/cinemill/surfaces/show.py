@@ -131,6 +131,9 @@ class Console:
     def _retry(self, event: ev.Retried) -> None:
         self.rich.print(f"  [yellow]chunk {event.chunk} is tried again:[/] {escape(event.reason)}")
 
+    def _note(self, event: ev.Noted) -> None:
+        self.rich.print(f"  [yellow]·[/] {escape(event.note)}")
+
     def _paused(self, event: ev.Paused) -> None:
         self.rich.print("  paused; `cinemill jobs resume` goes on")
 
