@@ -73,3 +73,28 @@ def test_nothing_to_see_is_no_answer():
     assert sigma([]) is None
     tiny = np.full((8, 8), 100, np.float32)
     assert sigma([votes(tiny, tiny, tiny)]) is None
+
+
+FILMS = {
+    "8mm": {"blur": 1.5, "weave": 1.3, "fade": 0.22, "grain": 6, "grain_size": 3, "vignette": 0.45, "flicker": 0.04},
+    "super8": {"blur": 1, "weave": 0.9, "fade": 0.15, "grain": 5, "grain_size": 2.5, "vignette": 0.3, "flicker": 0.025},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("film", FILMS)
+def test_grain_of_a_film_that_weaves_and_flickers_is_found_within_a_tenth(kind, film):
+    """Grain is weaker in the dark; what counts is how far the picture is from the one without grain, in the mean."""
+    frames = at(moving(kind, 24, width=720, height=576)[::3], 16)
+    grainy, smooth = (filmed(frames, **FILMS[film] | rest) for rest in ({"dirt": 5}, {"dirt": 5, "grain": 0}))
+    apart = [np.mean((luma(one) - luma(other)) ** 2) for one, other in zip(grainy, smooth)]
+    assert measured(grainy) == pytest.approx(np.sqrt(np.mean(apart)), rel=0.1)
+
+
+def test_noise_that_depends_on_the_light_is_that_of_the_whole_picture():
+    """From 1.5 in the dark to 5 in the light."""
+    rng = np.random.default_rng(3)
+    ground = np.linspace(60, 200, 320)[None, :] + np.zeros((256, 1))
+    planes = [(ground + rng.normal(0, 1, ground.shape) * (ground / 40)).astype(np.float32) for _ in range(6)]
+    found = sigma([votes(*three) for three in zip(planes, planes[1:], planes[2:])])
+    assert found == pytest.approx(np.sqrt(np.mean((ground / 40) ** 2)), rel=0.1)

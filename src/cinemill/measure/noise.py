@@ -2,10 +2,12 @@
 
 Where nothing moves, the second difference in time is noise alone, whatever its neighbours in the picture share of it;
 where something moves slowly, the second difference down the lines of a field of that is. Each block of the picture
-votes, and the most frequent value wins, since movement and texture only ever add. Lines of the same field are compared,
-which is right for interlaced and whole pictures alike. Source for voting by blocks: A. Amer and E. Dubois, Fast and
-reliable structure-oriented video noise estimation, 2005; for the differences: J. Immerkaer, Fast noise variance
-estimation, 1996. Wrong for noise that a codec froze: it does not change in time, and is no noise here.
+votes, those with little texture only, and the most frequent value wins, since movement and texture only ever add. Grain
+depends on the light, so that value is a curve over brightness, and the noise of the picture is what the curve gives for
+all of its blocks. Lines of the same field are compared, which is right for interlaced and whole pictures alike.
+Sources: for voting by blocks, A. Amer and E. Dubois, Fast and reliable structure-oriented video noise estimation, 2005;
+for the differences, J. Immerkaer, Fast noise variance estimation, 1996; for the curve, C. Liu et al., Noise estimation
+from a single image, 2006. Wrong for noise that a codec froze: it does not change in time, and is no noise here.
 """
 
 from __future__ import annotations
@@ -30,6 +32,14 @@ _ALIKE = 0.2
 """Blocks within this share of the commonest sigma are of one kind; chance spreads them by 0.06 to 0.12."""
 _ENOUGH = 0.2
 """Share of blocks that must be of that kind for it to be believed."""
+_EVEN = 0.5
+"""Share of the blocks, those with the least texture, that vote."""
+_SMOOTH = 2.0
+"""Pixels that grain is smoothed by before texture is looked for."""
+_AT_FIRST = 0.35
+"""The share that blocks may be from the curve while that is still a straight and level line."""
+_STIFF = 0.04
+"""How much a curve that bends is distrusted."""
 _REPEATED = 0.3
 """Change of a field since the one before, as a share of that since the one before that, when it is the same again."""
 _BLACK = 20.0
@@ -42,6 +52,10 @@ class Votes:
 
     in_time: Floats
     in_time_and_down: Floats
+    light: Floats
+    """Mean code value of each block."""
+    texture: Floats
+    """How much the picture without its noise changes within each block, code values squared."""
 
 
 def distinct(planes: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
@@ -69,20 +83,57 @@ def votes(before: Floats, now: Floats, after: Floats) -> Votes:
     in_time = _means(np.square(change))[seen] / 6
     down = change[:-4] - 2 * change[2:-2] + change[4:]
     in_both = _means(np.square(down)) / 36
-    return Votes(in_time, in_both[seen[: in_both.shape[0]]])
+    texture = _means(_steepness((before + now + after) / 3))
+    return Votes(in_time, in_both[seen[: in_both.shape[0]]], _means(now)[seen], texture[seen])
+
+
+def _steepness(plane: Floats) -> Floats:
+    smooth = cv2.GaussianBlur(plane, (0, 0), _SMOOTH)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, ksize=1) for way in ((1, 0), (0, 1)))
+    return np.square(across) + np.square(down)
 
 
 def sigma(seen: Sequence[Votes]) -> float | None:
     """Standard deviation of the noise that these votes agree on; None where there is nothing to see."""
-    for values in (_joined([v.in_time for v in seen]), _joined([v.in_time_and_down for v in seen])):
-        if not values.size:
-            return None
-        common = _commonest(values)
-        alike = values[np.abs(values / common - 1) < _ALIKE]
+    none = np.zeros(0, np.float32)
+    light, texture = (np.concatenate([none, *parts]) for parts in ([v.light for v in seen], [v.texture for v in seen]))
+    values = _joined([v.in_time for v in seen])
+    if not values.size:
+        return None
+    if (found := _typical(values, light, texture)) is not None:
+        return found
+    values = _joined([v.in_time_and_down for v in seen])
+    if values.size:
+        alike = values[np.abs(values / _commonest(values) - 1) < _ALIKE]
         if alike.size >= _ENOUGH * values.size:
             return float(np.sqrt(np.mean(np.square(alike))))
     # Everything moves and nothing agrees: noise is no more than the quietest blocks show.
-    return float(np.quantile(values, 0.1))
+    return float(np.quantile(values, 0.1)) if values.size else None
+
+
+def _typical(values: Floats, light: Floats, texture: Floats) -> float | None:
+    """Noise of the whole picture by the curve over `light` that most even blocks lie on; None where too few do."""
+    logs = np.log(values).astype(np.float64)
+    even = texture <= np.quantile(texture, _EVEN)
+    curve = np.array([np.log(_commonest(values[even])), 0, 0])
+    alike = even
+    for share in np.linspace(_AT_FIRST, _ALIKE, 8):
+        alike = even & (np.abs(logs - _bent(light) @ curve) < share)
+        shapes = _bent(light[alike])
+        stiff = np.diag([0, 1, 2]) * _STIFF * len(shapes)
+        curve = np.linalg.solve(shapes.T @ shapes + stiff, shapes.T @ logs[alike])
+    if alike.sum() < _ENOUGH * even.sum():
+        return None
+    # The curve says nothing beyond the light that it was found in.
+    known = np.clip(light, *np.quantile(light[alike], [0.02, 0.98]))
+    chance = np.mean(np.exp(2 * (logs[alike] - _bent(light[alike]) @ curve)))
+    return float(np.sqrt(np.mean(np.exp(2 * (_bent(known) @ curve))) * chance))
+
+
+def _bent(light: Floats) -> NDArray[np.float64]:
+    """(n, 3): what a curve over light is made of."""
+    x = (light.astype(np.float64) - 128) / 64
+    return np.stack([np.ones_like(x), x, x * x], axis=1)
 
 
 def _joined(variances: Sequence[Floats]) -> Floats:
