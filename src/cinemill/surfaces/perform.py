@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from cinemill.catalogue import presets
 from cinemill.errors import Cancelled, CinemillError
-from cinemill.jobs.events import Event
+from cinemill.jobs.events import Done, Event
 from cinemill.jobs.executors import PLACES, executor
 from cinemill.jobs.plan import CHUNK_SECONDS
 from cinemill.jobs.store import JobFolder
@@ -113,9 +113,13 @@ def _option(entry: forms.Entry) -> inspect.Parameter:
 
 
 def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
-    """Run over all inputs; one that fails stops no other, and the first failure gives the exit code."""
+    """Run over all inputs; one that fails stops no other, and the first failure gives the exit code.
+
+    Exits with 1 when all went well, but what was examined did not pass (`passed` in an operation's result).
+    """
     viewer = show.viewer(common.as_json)
     failures: list[CinemillError] = []
+    passed = True
     tasks = forms.batch(name, common.inputs, common.output, explicit, common.preset)
     for task in tasks:
         try:
@@ -123,7 +127,7 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
             if common.skip_existing and request.output and request.output.exists():
                 viewer.skipped(request.output)
             else:
-                watch(_events(request, common), request.output, common.as_json)
+                passed &= watch(_events(request, common), request.output, common.as_json)
         except BrokenPipeError:
             raise
         except Exception as error:
@@ -133,6 +137,8 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
         if len(tasks) > 1:
             viewer.counted(len(failures), len(tasks))
         raise typer.Exit(failures[0].exit_code)
+    if not passed:
+        raise typer.Exit(1)
 
 
 def _events(request: Request[Any], common: Common) -> Generator[Event, None, None]:
@@ -151,16 +157,22 @@ def _events(request: Request[Any], common: Common) -> Generator[Event, None, Non
     yield from jobs.run(request, executor=workers, **how)
 
 
-def watch(events: Generator[Event, None, None], output: Path | None, as_json: bool) -> None:
-    """Show the events of one job. An interrupt stops it, says how to go on, and becomes Cancelled."""
+def watch(events: Generator[Event, None, None], output: Path | None, as_json: bool) -> bool:
+    """Show the events of one job; whether what it examined passed, if it did examine anything.
+
+    An interrupt stops it, says how to go on, and becomes Cancelled.
+    """
     viewer = show.viewer(as_json)
+    passed = True
     try:
         with viewer, closing(events):
             for event in events:
                 viewer.show(event)
+                passed &= not isinstance(event, Done) or event.result.get("passed", True)
     except (KeyboardInterrupt, Cancelled) as stop:
         viewer.stopped(_farewell(stop, output))
         raise Cancelled from None
+    return passed
 
 
 def _farewell(stop: BaseException, output: Path | None) -> str:
