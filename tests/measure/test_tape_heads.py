@@ -8,12 +8,15 @@ from cinemill.measure.headswitch import torn_rows, unrest
 
 
 def found(frames) -> int:
-    planes = [luma(frame) for frame in frames]
+    return found_in([luma(frame) for frame in frames])
+
+
+def found_in(planes) -> int:
     return torn_rows([seen for pair in pairwise(planes) if (seen := unrest(*pair)) is not None])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rows", [3, 6, 8, 12])
+@pytest.mark.parametrize("rows", [2, 3, 6, 8, 12])
 @pytest.mark.parametrize("rest", [{}, VHS, {"luma_noise": 9}], ids=["clean", "VHS", "noisy"])
 def test_torn_rows_are_found_within_one(kind, rows, rest):
     assert abs(found(taped(woven(moving(kind, 24)), **rest, head_switch=rows)) - rows) <= 1
@@ -21,8 +24,18 @@ def test_torn_rows_are_found_within_one(kind, rows, rest):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("rest", [{}, VHS, {"luma_noise": 9}], ids=["clean", "VHS", "noisy"])
-def test_a_tape_without_torn_rows_has_none(kind, rest):
-    assert found(taped(woven(moving(kind, 24)), **rest)) == 0
+@pytest.mark.parametrize("seed", [1, 3])
+def test_a_tape_without_torn_rows_has_none(kind, rest, seed):
+    assert found(taped(woven(moving(kind, 24, seed)), **rest)) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lowest_row_that_is_odd_in_one_field_alone_is_not_torn(kind):
+    """A half line, with which a field of the broadcast ends."""
+    planes = [luma(frame).copy() for frame in taped(woven(moving(kind, 24)), **VHS)]
+    for number, plane in enumerate(planes):
+        plane[-1, : plane.shape[1] * 3 // 4] = 16 + 30 * (number % 2)
+    assert found_in(planes) == 0
 
 
 def test_film_has_none():

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 """float32"""
 
+_LITTLE = 4.0
+"""Code values of change that are added to each row's: a picture at rest changes by whole ones, which is no step."""
 ROWS = 64
 """Lowest rows that are looked at; the upper half of them is taken for picture, and decks change heads below."""
 _ABOVE = 8
@@ -25,7 +27,9 @@ _STEP = 0.25
 _CALM = 0.08
 """And all rows to the bottom above what is usual."""
 _FEWEST = 2
-"""Torn rows of one field, at least: the lowest row alone is odd for many reasons."""
+"""Torn rows of one field, at least, unless the lowest row of both is torn beyond doubt."""
+_ALONE = 0.5
+"""By how much these two rows must be more restless: they may be odd for other reasons, such as a half line."""
 
 
 def unrest(before: Floats, now: Floats) -> Floats | None:
@@ -40,7 +44,7 @@ def unrest(before: Floats, now: Floats) -> Floats | None:
     own = np.abs(change[2:] - change[:-2])
     # A quantile rather than the mean, since a dropout fills a part of a line and a torn line is torn all along.
     place = int(0.6 * own.shape[1])
-    return np.asarray(np.log(np.partition(own, place, axis=1)[:, place] + 0.5), np.float32)
+    return np.asarray(np.log(np.partition(own, place, axis=1)[:, place] + _LITTLE), np.float32)
 
 
 def torn_rows(seen: Sequence[Floats]) -> int:
@@ -51,7 +55,7 @@ def torn_rows(seen: Sequence[Floats]) -> int:
     profile: NDArray[Any] = np.median(levels - np.median(levels, axis=1, keepdims=True), axis=0)
     step, rows = max(fields := [_torn(profile, parity) for parity in (0, 1)])
     if step < _STEP:
-        return 0
+        return 2 if min(_step(profile[parity::2], 1) for parity in (0, 1)) >= _ALONE else 0
     # Each field is asked by itself; they may change heads a row apart, and no more.
     return max(count for clear, count in fields if abs(count - rows) <= 1 and clear >= _STEP)
 
