@@ -103,9 +103,12 @@ class Clip:
     def frames(self, threads: int = 0) -> Iterator[Frame]:
         """Filtered frames, read-only, in order."""
         from cinemill.hardware import cores
+        from cinemill.measure import moments
+        from cinemill.measure.overlay import PICTURES
         from cinemill.media import read
 
-        return self.chain.run(read.frames(read.probe(self.path)), threads or cores())
+        chain, _ = self.chain.settled(lambda: moments.frames_at(self.path, moments.spread(self.path, PICTURES)))
+        return chain.run(read.frames(read.probe(self.path)), threads or cores())
 
     def write(self, output: str | Path, *, overwrite: bool = False, **encoding: Any) -> Done:
         """Make a file of it, with every other track of the source; `encoding` as for the process operation."""

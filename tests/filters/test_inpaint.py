@@ -104,15 +104,27 @@ def test_network_fills_what_no_frame_shows(value: float, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("params", "wrong", "said"),
     [
-        ({}, InvalidParams, "give a mask, or a box"),
+        ({}, InvalidParams, "give a mask, a box"),
         ({"left": 500, "width": 4, "height": 4}, InvalidParams, "covers nothing"),
         ({"width": 500, "height": 500}, InvalidParams, "covers everything"),
         ({"mask": "nowhere.png"}, InvalidParams, "nowhere.png is not there"),
+        ({"box": "20 by 30"}, InvalidParams, "boxes such as 120x40"),
+        ({"box": "20x30+500+0"}, InvalidParams, "covers nothing"),
+        ({"box": "auto"}, InvalidParams, "looked for in a whole file"),
     ],
 )
 def test_masks_that_make_no_sense_are_refused(params: dict[str, Any], wrong: type[Exception], said: str) -> None:
     with pytest.raises(wrong, match=said):
         run(chain(("inpaint", params)), panning(1))
+
+
+def test_boxes_as_text_are_the_box_by_its_sides_and_there_may_be_several() -> None:
+    frames = with_logo(panning(8))
+    by_sides, by_text = (run(chain(("inpaint", how)), frames) for how in (BOX, {"box": "24x16+60+40"}))
+    assert [one.planes[0].tobytes() for one in by_sides] == [one.planes[0].tobytes() for one in by_text]
+    both = run(chain(("inpaint", {"box": "24x16+60+40 10x10+4+4"})), frames)
+    assert not np.array_equal(both[4].planes[0][4:14, 4:14], frames[4].planes[0][4:14, 4:14])
+    assert np.array_equal(both[4].planes[0][20:36, 4:14], frames[4].planes[0][20:36, 4:14])
 
 
 def test_network_for_something_else_is_refused(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ from cinemill.operations.video import within
 
 NAMES = list(filters)
 CHANGES_FORMAT = {"format", "colorize"}
-FADES = {"denoise.hqdn3d": 1}
+FADES = {"denoise.hqdn3d": 1, "temporal": 1}
 """Filters whose memory fades, with the difference of code values that is left beyond their halo."""
 
 every_filter = pytest.mark.parametrize("name", NAMES)
@@ -270,7 +270,7 @@ def others(field: FieldInfo) -> Iterator[Any]:
     """Values of all kinds and sizes, one of which a parameter takes."""
     yield from choices(field)
     yield from (True, False, 1, 2, 3, 5, 8, 20, 0.5, 0.1, 1.5, 0, 75, 3000, Fraction(12))
-    yield from ("red", "yuv444p", "negate")
+    yield from ("red", "yuv444p", "negate", "9x7+2+2")
 
 
 # The font that libass takes depends on which ones the machine has; a batch changes how fast a GPU is.

@@ -11,10 +11,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain as joined
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,6 +50,12 @@ DRAWABLE = YUV + GREY + GBR + ALPHA + ("rgb24", "rgb48le", "rgba")
 """What libavfilter can draw on."""
 
 
+Sampled = Callable[[], "Sequence[Frame]"]
+"""Pictures from all over the film, as they reach a filter."""
+Settle = Callable[[Any, Sampled], "tuple[Params, str] | None"]
+"""Parameters that must be the same for the whole film and follow from it, and a sentence; None: there are none."""
+
+
 @dataclass(frozen=True)
 class Filter:
     """A declared filter.
@@ -66,6 +73,7 @@ class Filter:
     check: Check | None
     field_order: Of[FieldOrder | None] = None
     default: bool = False
+    settle: Settle | None = None
     one: Callable[[Frame, Any], Frame] | None = None
     stream: Callable[[Iterator[Frame], Any], Iterator[Frame]] | None = None
     graph: Callable[[Any], str] | None = None
@@ -111,13 +119,14 @@ def stream_filter(
     check: Check | None = None,
     field_order: Of[FieldOrder | None] = None,
     default: bool = False,
+    settle: Settle | None = None,
 ) -> Callable[[Callable[[Iterator[Frame], P], Iterator[Frame]]], Callable[[Iterator[Frame], P], Iterator[Frame]]]:
     """Declare `(frames, p) -> frames`: needs neighbours or changes the rate. It says itself what `field_order` is."""
 
     def declare(
         function: Callable[[Iterator[Frame], P], Iterator[Frame]],
     ) -> Callable[[Iterator[Frame], P], Iterator[Frame]]:
-        facts: dict[str, Any] = {"accepts": accepts, "halo": halo, "rate": rate, "check": check}
+        facts: dict[str, Any] = {"accepts": accepts, "halo": halo, "rate": rate, "check": check, "settle": settle}
         _register(name, function, stream=function, field_order=field_order, default=default, **facts)
         return function
 
@@ -240,6 +249,25 @@ class Chain:
             after += ceil(halo[1] * rate / now)
             now = step.filter.rate(step.params, now)
         return before, after
+
+    def settled(self, sampled: Sampled) -> tuple[Chain, list[str]]:
+        """The chain with what is looked for in the whole film, and sentences about it.
+
+        `sampled` gives pictures from all over the film. Raises RequestError where what is looked for is not there.
+        """
+        steps: list[Step] = []
+        notes: list[str] = []
+        for step in self.steps:
+            reaching = partial(Chain(tuple(steps)).each, sampled)
+            found = step.filter.settle and step.filter.settle(step.params, reaching)
+            steps.append(replace(step, params=found[0]) if found else step)
+            notes += [found[1]] if found else []
+        return Chain(tuple(steps)), notes
+
+    def each(self, sampled: Sampled) -> list[Frame]:
+        """Pictures, each by itself through the chain, as far as something comes out."""
+        made = (next(self.run([frame]), None) for frame in sampled())
+        return [frame for frame in made if frame is not None]
 
     def run(self, frames: Iterable[Frame], threads: int = 1) -> Generator[Frame, None, None]:
         """`frames` through every step. `threads` serve the filters that take one frame at a time.

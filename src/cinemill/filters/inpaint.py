@@ -8,7 +8,8 @@ Wrong where things move behind the mask otherwise than around it; a still pictur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
     from cinemill.models.lama import Network
 
+AUTO = "auto"
+_BOX = re.compile(r"(\d+)x(\d+)\+(\d+)\+(\d+)")
 _STEPS = (1, 2, 3, 5, 8, 12, 18, 27, 40)
 """Distances in frames at which others are asked: what is uncovered soon after is uncovered a little later too."""
 _RADIUS = 4
@@ -43,6 +46,8 @@ class Inpaint(Params):
     """Width of the box."""
     height: int = Field(0, ge=0, unit="px")
     """Height of the box."""
+    box: str = ""
+    """Boxes as WIDTHxHEIGHT+LEFT+TOP, several with spaces between; auto finds what stays while the picture moves."""
     window: int = Field(18, ge=0, le=40, unit="frames")
     """How far before and after each frame it is looked for what is hidden."""
     model: Weights | None = None
@@ -51,9 +56,35 @@ class Inpaint(Params):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.mask is None and not (self.width and self.height):
-            raise ValueError("give a mask, or a box by left, top, width and height")
+        if self.mask is None and not (self.width and self.height) and not self.box:
+            raise ValueError("give a mask, a box by left, top, width and height, or box=auto")
+        if self.box != AUTO and not all(_BOX.fullmatch(word) for word in self.box.split()):
+            raise ValueError(f"box={self.box} must be {AUTO}, or boxes such as 120x40+600+20")
         return self
+
+    @property
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """Left, top, width and height of all boxes."""
+        found = [_BOX.fullmatch(word) for word in self.box.split() if self.box != AUTO]
+        given = [tuple(map(int, match.groups())) for match in found if match]
+        own = [(self.left, self.top, self.width, self.height)] if self.width and self.height else []
+        return [*own, *((left, top, width, height) for width, height, left, top in given)]
+
+
+def _settled(p: Inpaint, sampled: Callable[[], Sequence[Frame]]) -> tuple[Inpaint, str] | None:
+    """Where `auto` is, by pictures from all over the film. Raises InvalidParams where nothing is found."""
+    if p.box != AUTO:
+        return None
+    from cinemill.measure.overlay import overlays
+
+    found = overlays(sampled())
+    if not found:
+        raise InvalidParams(
+            "inpaint: box=auto finds nothing that stays while the picture moves; give a box by left, top, width and "
+            "height, or a mask."
+        )
+    said = " ".join(f"{width}x{height}+{left}+{top}" for left, top, width, height in found)
+    return p.model_copy(update={"box": said}), f"What stays while the picture moves, and is filled: {said}."
 
 
 def _halo(p: Inpaint) -> Halo:
@@ -75,7 +106,7 @@ class _Shot:
     guide: Plane
 
 
-@stream_filter("inpaint", halo=_halo, accepts=PICTURES[:-2], check=_check)
+@stream_filter("inpaint", halo=_halo, accepts=PICTURES[:-2], check=_check, settle=_settled)
 def inpaint(frames: Iterator[Frame], p: Inpaint) -> Iterator[Frame]:
     """Fill a part of the picture that is to be seen no more: a logo, a date, a hair in the gate."""
     from cinemill.measure.motion import Motion
@@ -220,10 +251,13 @@ def _mask(p: Inpaint, frame: Frame) -> Plane:
     import cv2
     import numpy as np
 
+    if p.box == AUTO:
+        raise InvalidParams("inpaint: box=auto is looked for in a whole file; a stream of pictures alone has none.")
     size = (frame.width, frame.height)
     if p.mask is None:
         mask = np.zeros(size[::-1], np.uint8)
-        mask[p.top : p.top + p.height, p.left : p.left + p.width] = 1
+        for left, top, width, height in p.boxes:
+            mask[top : top + height, left : left + width] = 1
     else:
         picture = cv2.imread(str(p.mask), cv2.IMREAD_GRAYSCALE) if p.mask.is_file() else None
         if picture is None:

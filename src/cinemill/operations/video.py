@@ -81,6 +81,8 @@ class VideoOperation(Operation[V, VideoDecided]):
         if self.copies(request.params, info, format):
             return VideoDecided(notes=("The picture is copied bit for bit.", *carried), format=format)
         chain, notes = self.chain(request.params, info)
+        chain, settled = chain.settled(lambda: _spread(info))
+        notes += settled
         _spare_memory(chain)
         index = indexed(info)
         with notices.listening() as heard:
@@ -255,6 +257,13 @@ def _sample(chain: Chain, info: MediaInfo) -> Frame:
     for picture in islice(chain.run(read.frames(info)), 1):
         return picture
     raise DecodeFailed(f"no picture of {info.path} comes out of the chain {str(chain) or '(empty)'!r}.")
+
+
+def _spread(info: MediaInfo) -> list[Frame]:
+    """Pictures from all over a film."""
+    from cinemill.measure import moments, overlay
+
+    return moments.frames_at(info.path, list(dict.fromkeys(moments.spread(info.path, overlay.PICTURES))))
 
 
 def indexed(info: MediaInfo) -> Index:
