@@ -194,4 +194,6 @@ def test_lines_are_json_without_infinity(tmp_path: Path) -> None:
 
 
 def test_plots_are_of_what_was_measured() -> None:
-    assert [plot.title for plot in metrics.plots([metrics.Line(0.0, sharpness=3.0)])] == ["Sharpness over time"]
+    assert [plot.title for plot in metrics.plots([metrics.Line(0.0, sharpness=3.0)])] == [
+        "Sharpness over time, in code values"
+    ]

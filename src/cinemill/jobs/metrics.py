@@ -20,6 +20,8 @@ from cinemill.operations import Request, get
 if TYPE_CHECKING:
     from cinemill.measure.metrics import Line
 
+_FACTS = ("psnr_y", "ssim", "edges", "warping")
+"""Figures at the head of the page."""
 _STRIDE = 8
 """Frames between two words on how far it is."""
 
@@ -75,8 +77,8 @@ def _write_page(job: Plan, lines: list[Line], notes: list[str], path: Path) -> N
 
     assert job.output
     found = metrics.statistics(lines)
-    told = [(figure, found[figure.name]) for figure in metrics.FIGURES if figure.better and figure.name in found]
-    facts = [(figure.title, f"{metrics.shown(one.mean)} {figure.unit}".strip()) for figure, one in told]
+    told = [figure for figure in metrics.FIGURES if figure.name in _FACTS and figure.name in found]
+    facts = [(figure.title, f"{metrics.shown(found[figure.name].mean)} {figure.unit}".strip()) for figure in told]
     sections: list[page.Section] = [*metrics.plots(lines), metrics.explained(found)]
     if notes:
         sections.append(page.Sentences("Notes", notes))

@@ -257,8 +257,8 @@ def shown(value: float) -> str:
 _PLOTS: Final = (
     ("PSNR over time", ("psnr_y", "psnr")),
     ("Similarity over time", ("ssim", "edges")),
-    ("Sharpness over time", ("sharpness", "sharpness_source")),
-    ("Unrest over time", ("warping", "warping_source", "flicker")),
+    ("Sharpness over time, in code values", ("sharpness", "sharpness_source")),
+    ("Unrest over time, in code values", ("warping", "warping_source", "flicker")),
 )
 
 
@@ -269,7 +269,8 @@ def plots(found: Sequence[Line]) -> list[Plot]:
     for title, names in _PLOTS:
         drawn = [Series(titles[name].title, _points(found, name)) for name in names]
         if any(series.points for series in drawn):
-            made.append(Plot(title, titles[names[0]].unit, drawn))
+            unit = titles[names[0]].unit
+            made.append(Plot(title, "" if unit in title else unit, drawn))
     return made
 
 

@@ -252,13 +252,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class Dots:
-    """Points (x, y), one of them marked. `names`: words at 0, 1, 2 ... along x, where that is not a number."""
+    """Points (x, y), one of them marked, and a line through others.
+
+    `names`: words at 0, 1, 2 ... along x, where that is not a number.
+    """
 
     title: str
-    across: str
     points: Sequence[tuple[float, float]]
     marked: int | None = None
     names: Sequence[str] = ()
+    line: Sequence[tuple[float, float]] = ()
 
     def html(self) -> str:
         marks = self._marks()
@@ -269,10 +272,9 @@ class Dots:
             f'r="{6 if number == self.marked else 4}"/>'
             for number, (x, y) in enumerate(self.points)
         ]
-        label = (
-            f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - _BOTTOM - 8}" text-anchor="end">{escape(self.across)}</text>'
-        )
-        drawn = "\n".join([*box.frame(escape(self.title), "", marks), *dots, label, "</svg>"])
+        line = " ".join(f"{box.x(x):.1f},{box.y(y):.1f}" for x, y in self.line)
+        through = [f'<polyline class="s1" points="{line}"/>'] if line else []
+        drawn = "\n".join([*box.frame(escape(self.title), "", marks), *through, *dots, "</svg>"])
         return f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<div class="scroll">{drawn}</div>\n</section>'
 
     def _marks(self) -> list[tuple[float, str]]:

@@ -24,19 +24,20 @@ def write(study: Study, best: int, pictures: Path, command: str, path: Path) -> 
         ("trials", str(len(study.trials()))),
         ("goal", str(study.goal)),
         ("best", f"trial {first.number}"),
-        *((name, said(value)) for name, value in first.values.items()),
+        *((short(name), said(value)) for name, value in first.values.items()),
     ]
     sections: list[page.Section] = [
         _slider(first, pictures),
         page.Gallery("The best few", _sheet(ranked[:best], pictures), width=420),
         page.Command("To use the best", "Its values are kept under a name:", command),
-        *_course(study.trials()),
+        _course(study.trials()),
         *(_along(axis, study.trials(), first) for axis in study.axes),
         *_weights(study),
         _table(ranked),
     ]
-    names = ", ".join(axis.name for axis in study.axes)
-    page.page(path, f"Tuning {study.asked.operation}", facts, *sections, lead=f"Searched: {names}.")
+    names = ", ".join(map(str, study.axes))
+    what = study.asked.fixed.get("chain") or study.asked.operation
+    page.page(path, f"Tuning {what}", facts, *sections, lead=f"Searched: {names}.")
 
 
 def picture_name(trial: int | str, sample: int) -> str:
@@ -48,9 +49,15 @@ def said(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def short(name: str) -> str:
+    """A parameter without the method of its filter: `denoise.strength` for denoise.hqdn3d.strength."""
+    owner, _, parameter = name.rpartition(".")
+    return f"{owner.partition('.')[0]}.{parameter}" if owner and "#" not in owner else name
+
+
 def caption(trial: Trial) -> str:
     """A trial in one line."""
-    values = ", ".join(f"{name} {said(value)}" for name, value in trial.values.items())
+    values = ", ".join(f"{short(name)} {said(value)}" for name, value in trial.values.items())
     stars = f", {trial.stars:g} stars" if trial.stars is not None else ""
     return f"trial {trial.number}: {values}{stars}"
 
@@ -85,20 +92,13 @@ def _sheet(best: Sequence[Trial], pictures: Path) -> list[tuple[Any, str]]:
     return [(found[sample], label) for sample in range(count) for found, label in shots if sample < len(found)]
 
 
-def _course(trials: Sequence[Trial]) -> list[Any]:
+def _course(trials: Sequence[Trial]) -> Any:
     from cinemill.measure.page import Dots
 
     worth = [trial.worth for trial in trials]
-    best = list(accumulate(worth, max))
-    return [
-        Dots(
-            "Worth of each trial",
-            "trial",
-            [(float(trial.number), trial.worth) for trial in trials],
-            marked=worth.index(max(worth)),
-        ),
-        Dots("The best so far", "trial", [(float(trial.number), value) for trial, value in zip(trials, best)]),
-    ]
+    points = [(float(trial.number), trial.worth) for trial in trials]
+    best = [(x, value) for (x, _), value in zip(points, accumulate(worth, max))]
+    return Dots("Worth of each trial, and the best so far", points, marked=worth.index(max(worth)), line=best)
 
 
 def _along(axis: Axis, trials: Sequence[Trial], first: Trial) -> Any:
@@ -112,7 +112,7 @@ def _along(axis: Axis, trials: Sequence[Trial], first: Trial) -> Any:
 
     points = [(across(trial.values[axis.name]), trial.worth) for trial in trials]
     marked = next(number for number, trial in enumerate(trials) if trial.number == first.number)
-    return Dots(f"Worth by {axis.name}", axis.name, points, marked=marked, names=names)
+    return Dots(f"Worth by {short(axis.name)}", points, marked=marked, names=names)
 
 
 def _weights(study: Study) -> list[Any]:
