@@ -128,6 +128,63 @@ def colour_file(path: Path, gain: Any, bias: Any, side: int | None = None) -> Pa
     return path
 
 
+def style_file(path: Path, side: int | None = 224, channels: int = 4, seed: int = 0) -> Path:
+    """Fast neural style as the ONNX model zoo has it, with few channels: 0 to 255 in and out, opset 9, weights listed
+    among the inputs. Convolutions between mirrored borders, instance normalisation, a residual block, and up again."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    dice = np.random.default_rng(seed)
+    constants: dict[str, Any] = {}
+    nodes: list[Any] = []
+
+    def layer(
+        name: str, source: str, outputs: int, inputs: int, kernel: int, stride: int = 1, norm: bool = True
+    ) -> str:
+        pad = kernel // 2
+        nodes.append(
+            helper.make_node("Pad", [source], [f"{name}p"], mode="reflect", pads=[0, 0, pad, pad, 0, 0, pad, pad])
+        )
+        weights = dice.normal(0, 1 if norm else 99, (outputs, inputs, kernel, kernel)) / (kernel * np.sqrt(inputs))
+        constants[f"{name}.w"], constants[f"{name}.b"] = weights, np.full(outputs, 0.0 if norm else 300.0)
+        size = {"kernel_shape": [kernel, kernel], "strides": [stride, stride]}
+        nodes.append(helper.make_node("Conv", [f"{name}p", f"{name}.w", f"{name}.b"], [f"{name}c"], **size))
+        if not norm:
+            return f"{name}c"
+        constants[f"{name}.s"], constants[f"{name}.o"] = np.ones(outputs), np.zeros(outputs)
+        nodes.append(helper.make_node("InstanceNormalization", [f"{name}c", f"{name}.s", f"{name}.o"], [f"{name}n"]))
+        nodes.append(helper.make_node("Relu", [f"{name}n"], [f"{name}r"]))
+        return f"{name}r"
+
+    last = layer("a", "input1", channels, 3, 9)
+    last = layer("b", last, 2 * channels, channels, 3, 2)
+    down = layer("c", last, 4 * channels, 2 * channels, 3, 2)
+    nodes.append(helper.make_node("Add", [down, layer("d", down, 4 * channels, 4 * channels, 3)], ["sum"]))
+    constants["scales"] = np.array([1, 1, 2, 2])
+    nodes.append(helper.make_node("Upsample", ["sum", "scales"], ["up1"], mode="nearest"))
+    last = layer("e", "up1", 2 * channels, 4 * channels, 3)
+    nodes.append(helper.make_node("Upsample", [last, "scales"], ["up2"], mode="nearest"))
+    last = layer("f", "up2", channels, 2 * channels, 3)
+    last = layer("g", last, 3, channels, 9, norm=False)
+    nodes.append(helper.make_node("Mul", [last, "gain"], ["output1"]))
+    constants["gain"] = np.full(1, 0.4)
+    sides = [side, side] if side else ["h", "w"]
+    values = {name: np.asarray(value, np.float32) for name, value in constants.items()}
+    graph = helper.make_graph(
+        nodes,
+        "style",
+        [
+            helper.make_tensor_value_info("input1", TensorProto.FLOAT, [1, 3, *sides]),
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, value.shape) for name, value in values.items()),
+        ],
+        [helper.make_tensor_value_info("output1", TensorProto.FLOAT, [1, 3, *sides])],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+        value_info=[helper.make_tensor_value_info("sum", TensorProto.FLOAT, [1, 4 * channels, 56, 56])] if side else [],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=3), path)
+    return path
+
+
 def lama_file(path: Path, value: float, side: int = 64) -> Path:
     """A network that fills masks with one value, and takes `side` x `side` only."""
     import onnx

@@ -39,6 +39,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     grey = {"colour": "#808080"} if flat else {}
     networks.onnx_file(folder / "blur.onnx")
     networks.onnx_file(folder / "double.onnx", scale=2)
+    networks.style_file(folder / "style.onnx", None, channels=2)
     networks.rife_file(folder / "rife.safetensors")
     networks.colour_file(folder / "colour.onnx", (100, 0), (-20, 10))
     if has_torch := find_spec("torch") is not None:
@@ -46,9 +47,11 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
     networks.yunet_file(folder / "yunet.onnx", side=24)
     networks.face_file(folder / "face.onnx", keep=0.5, add=-0.2, weight=True)
     return {
+        "cinematic": {"grain": 0, "vignette": 0} if flat else {},
         "chroma-align": {"x": 1.3, "y": 0.7},
         "chroma-shift": {"cb_x": 3},
         "colorize": {"model": str(folder / "colour.onnx")},
+        "comic": {"dots": 0} if flat else {},
         "crop": {"left": 3, "top": 5},
         "denoise.model": {"model": str(folder / "blur.onnx")},
         "faces": {
@@ -66,6 +69,8 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "lavfi": {"graph": "unsharp=5:5:1", "halo": 0},
         "levels": {"black": 5, "gamma": 1.2},
         "lut": {"file": cube},
+        "neural": {"model": str(folder / "style.onnx")},
+        "pencil": {"hatching": 0, "paper": 0} if flat else {},
         "pad": {"left": 4, "right": 3, "top": 5, **grey},
         "scale": {"height": 24},
         "simulate.digital": {} if flat else {"halo": 0.1, "chroma": "411", "quantiser": 6, "lost": 2},

@@ -174,3 +174,11 @@ def _sheet(bands: list[_Band], title: str) -> Picture:
 
 def _text_width(text: str, scale: float, font: int) -> int:
     return int(cv2.getTextSize(text, font, scale, 1)[0][0])
+
+
+def gallery(cells: Sequence[tuple[str, Picture]], title: str, columns: int = 3) -> Picture:
+    """Pictures of one moment, `columns` beside one another, each over its label. All are of one size."""
+    empty = np.full_like(cells[0][1], _GROUND)
+    filled = [*cells, *[("", empty)] * (-len(cells) % columns)]
+    rows = [filled[at : at + columns] for at in range(0, len(filled), columns)]
+    return _sheet([_Band("", [shot for _, shot in row], [label for label, _ in row]) for row in rows], title)

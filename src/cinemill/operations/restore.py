@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cinemill.filters import Chain, text
 from cinemill.operations import Request, advice, operation, remedies
-from cinemill.operations.video import VideoDecided, VideoOperation, indexed
+from cinemill.operations.video import VideoDecided, VideoOperation, indexed, middle
 from cinemill.operations.wishes import Restore
 
 if TYPE_CHECKING:
@@ -41,13 +40,7 @@ class RestoreOperation(VideoOperation[Restore]):
         return remedies.chosen(params, advice.advice(found, video), video)
 
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
-        if params.preview is None or not index.pts:
-            return None
-        assert info.video
-        length = round(Fraction(params.preview) / info.video.time_base)
-        middle = index.pts[len(index.pts) // 2]
-        start = max(index.pts[0], middle - length // 2)
-        return start, start + length
+        return middle(params.preview, info, index)
 
     def join(
         self, request: Request[Restore], decided: VideoDecided, parts: Sequence[Path], output: Path | None

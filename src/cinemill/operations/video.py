@@ -207,6 +207,16 @@ class VideoOperation(Operation[V, VideoDecided]):
         return {"frames": sum(record["pictures"] for record in records), "notes": [*damage.describe(), *remarks]}
 
 
+def middle(seconds: float | None, info: MediaInfo, index: Index) -> tuple[int, int] | None:
+    """A stretch of so many seconds from the middle of a file, in pts of its picture; None when none is asked for."""
+    if seconds is None or not index.pts:
+        return None
+    assert info.video
+    length = round(Fraction(seconds) / info.video.time_base)
+    start = max(index.pts[0], index.pts[len(index.pts) // 2] - length // 2)
+    return start, start + length
+
+
 def _from_zero(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
     first: int | None = None
     for frame in frames:
