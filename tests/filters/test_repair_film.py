@@ -80,6 +80,25 @@ def test_small_thing_that_flies_by_stays(step: int) -> None:
         assert np.array_equal(made[n].planes[0][thing], flying[n].planes[0][thing])
 
 
+def shadow(frames: list[Frame], number: int) -> list[Frame]:
+    """A dark stripe in every frame but for one, in which it bends up and shows the ground where it was."""
+
+    def change(n: int, luma: np.ndarray) -> np.ndarray:
+        luma[60:66, 30:130] = 20
+        if n == number:
+            luma[60:63, 70:100] = GROUND[0].planes[0][60:63, 70:100]
+            luma[66:76, 70:100] = 20
+        return luma
+
+    return with_luma(frames, change)
+
+
+def test_shadow_that_changes_its_shape_for_a_moment_stays() -> None:
+    film = shadow(noisy(GROUND, 1), 4)
+    made = through("dirt", film)
+    assert np.array_equal(made[4].planes[0][56:80, 66:104], film[4].planes[0][56:80, 66:104])
+
+
 def test_speck_on_a_frame_that_film_repeats_goes_from_both() -> None:
     dirty = twice(speck(noisy(GROUND, 1), {4: (60, 80)}))
     made = through("dirt", dirty)
@@ -124,6 +143,8 @@ def test_chaplin_loses_dust_and_no_limb(real: Callable[[str], Path]) -> None:
     changed = {round(one.time, 2): (one.planes[0] != other.planes[0]) for one, other in zip(frames, made)}
     assert max(mask.mean() for mask in changed.values()) < 0.003
     assert changed[3.64][:, :140].sum() > 40
+    assert not changed[0.08][300:, 500:].any(), "his shadow comes into the picture"
+    assert not changed[0.6][300:, 430:].any(), "and changes its shape"
 
 
 def lined(frames: list[Frame], column: float, depth: float, rows: slice = slice(None)) -> list[Frame]:

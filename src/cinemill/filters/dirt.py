@@ -2,7 +2,8 @@
 
 The frames before and after are moved onto the picture. A spot is dirt where the picture is brighter or darker than both
 by more than noise, grain and small errors of the motion do, while the two agree with each other. Spots stay when the
-motion fails all around them, and when both neighbours show their like near by: these are things that move fast.
+motion fails all around them, when they are brighter here and darker there, and when both neighbours show their like
+near by: these are things that move fast, or shadows that change their shape.
 Everything that is not dirt keeps its bits. Frames that old film repeats to reach the rate of video repeat their dirt
 too, so that neighbours are the nearest frames that differ.
 Sources: spike detection index, A. Kokaram, Motion picture restoration, 1998; its ranked form, J. Biemond,
@@ -32,6 +33,9 @@ _FAINTEST = 8.0
 """Code values by which dirt stands out at full strength."""
 _GROWTH = 6
 """Steps that a find grows into its fainter rim."""
+_MIXED = 0.058
+"""Share of a spot that may be brighter where the rest is darker. Most dirt has none, shadows that change shape from
+0.06 on: what moves uncovers one place when it comes to another."""
 _MOST = 0.03
 """Share of a picture that dirt may cover. More is a fault of the motion, as in a flash."""
 
@@ -75,7 +79,7 @@ def _cleaned(window: Sequence[Still], place: int, trails: Trails, p: Dirt) -> Se
         spots = _spots(around)
     # A find is a pixel wider on either side than what it is of.
     largest = (p.size / 100 * around.here.shape[0] + 2) ** 2
-    found = None if spots is None else around.kept(spots, largest)
+    found = None if spots is None else around.kept(spots, largest, _MIXED)
     return here.planes if found is None else _filled(here, found, around, beside)
 
 

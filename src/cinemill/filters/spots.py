@@ -6,6 +6,7 @@ filled with float32, both in 8-bit code values; masks are uint8, 1 or 0, of luma
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -58,25 +59,23 @@ class Around:
         self.noise = min(noise_between(here.values[0], values) for values in self.moved)
         self.least = max(least, _GRAIN * self.noise)
 
-    def kept(self, spots: Mask, largest: float = inf) -> Mask | None:
+    def kept(self, spots: Mask, largest: float = inf, mixed: float = 1.0) -> Mask | None:
         """`spots` but for things that move, and those of more than `largest` pixels; None when none is left.
 
-        A thing that moves is found near by in both neighbours, or the motion fails there. How far it fails is the share
-        of the surroundings that differs from a neighbour, and what the neighbours differ by behind the spot, as a share
-        of how far it stands out.
+        A thing that moves is found near by in both neighbours, or has a share of more than `mixed` of the other sign,
+        or the motion fails there. How far it fails is the share of the surroundings that differs from a neighbour, and
+        what the neighbours differ by behind the spot, as a share of how far it stands out.
         """
-        import cv2
         import numpy as np
 
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
         kept = np.zeros_like(spots)
-        for label in range(1, count):
-            left, top, width, height, area = (int(v) for v in boxes[label])
-            box = (slice(top, top + height), slice(left, left + width))
-            inside, stands = labels[box] == label, self._stands(box, labels[box] == label)
+        for box, inside in _each(spots):
+            stands = self._stands(box, inside)
             around = self._widened(box, self.here.shape[0] // 40 + 4)
             failed = self._unsteady(around, spots) + float(self.apart[box][inside].mean() / stands.mean())
-            if area <= largest and failed <= _DOUBT and not self._moves(box, _ALIKE * float(np.square(stands).sum())):
+            if inside.sum() > largest or failed > _DOUBT or self._other_sign(box, inside) > mixed:
+                continue
+            if not self._moves(box, _ALIKE * float(np.square(stands).sum())):
                 kept[box][inside] = 1
         return kept if kept.any() else None
 
@@ -89,6 +88,15 @@ class Around:
         differs = cv2.max(cv2.subtract(self.high[box], here), cv2.subtract(here, self.low[box]))
         beside = cv2.dilate(np.ascontiguousarray(spots[box]), np.ones((5, 5), np.uint8)) == 0
         return float(((differs > max(self.least, _UNSTEADY_BY)) & beside).mean())
+
+    def _other_sign(self, box: Box, inside: Any) -> float:
+        """The share of a spot that is clearly brighter where most is darker, or the other way round.
+
+        What moves uncovers a place when it comes to another; dirt takes nothing away.
+        """
+        least = self._stands(box, inside).mean() / 2
+        bright, dark = (float((plane[box][inside] > least).mean()) for plane in (self.brighter, self.darker))
+        return min(bright, dark)
 
     def _stands(self, box: Box, inside: Any) -> Floats:
         """How far each pixel of what is `inside` stands out that does so clearly, (n,); never empty."""
@@ -110,6 +118,17 @@ class Around:
     def _widened(self, box: Box, by: int) -> Box:
         rows, columns = (slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, self.here.shape))
         return rows, columns
+
+
+def _each(spots: Mask) -> Iterator[tuple[Box, Any]]:
+    """Where each spot lies, and which pixels there are its own."""
+    import cv2
+
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots, connectivity=8)
+    for label in range(1, count):
+        left, top, width, height, _ = (int(v) for v in boxes[label])
+        box = (slice(top, top + height), slice(left, left + width))
+        yield box, labels[box] == label
 
 
 def _levelled(values: Floats, like: Floats) -> Floats:
