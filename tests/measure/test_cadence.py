@@ -97,6 +97,23 @@ def test_repeated_whole_pictures_are_counted():
     )
 
 
+@pytest.mark.parametrize("slow", [0.05, 0.3])
+def test_a_cut_does_not_make_slow_pictures_beside_it_look_like_repeats(slow):
+    """Two of three pictures are new; all of them on either side of a cut between quiet scenes."""
+    rng = np.random.default_rng(1)
+    changes = [(3000 * slow, 3100 * slow), (2000 * slow, 1900 * slow), (0, 0)] * 12
+    changes[17] = (9000, 9100)
+    seen = [one for one in combing(moving("hills", 3, **SIZE)) for _ in range(36)]
+    steady = [(3000 * slow + rng.normal(0, 9), 3100 * slow + rng.normal(0, 9)) for _ in range(36)]
+    steady[17] = (9000, 9100)
+    paced, even = (
+        [replace(one, top_change=int(top), bottom_change=int(bottom)) for one, (top, bottom) in zip(seen, numbers)]
+        for numbers in (changes, steady)
+    )
+    assert cadence.repeats(paced, 0) == pytest.approx(11 / 36, abs=0.01)
+    assert cadence.repeats(even, 0) is None
+
+
 @pytest.mark.parametrize("what", ["video", "late", "whole"])
 def test_where_nothing_repeats_no_speed_is_told(what):
     assert pictures(made("wheels", what, "tff")) is None

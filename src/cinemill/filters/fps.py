@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from cinemill.media.types import Frame
 
 
+_FINE = Fraction(1, 8)
+"""Units of a clock, in ticks, up to which times are rounded to them; in longer ones frame rates are exact."""
+
+
 class Fps(Params):
     rate: Fraction = Field(..., gt=0, le=1000, unit="frames/s")
     """Frames a second, as a number or a fraction: 25, 30000/1001, or 29.97 for the same."""
@@ -53,5 +57,8 @@ def fps(frames: Iterator[Frame], p: Fps) -> Iterator[Frame]:
 
 def _shown(frame: Frame, length: Fraction, tick: Fraction) -> Iterator[Frame]:
     start = frame.pts * frame.time_base
+    if frame.time_base <= _FINE * tick:
+        # Matroska's milliseconds round a third of the pictures of 15 a second up, to just after the tick they are of.
+        start -= frame.time_base / 2
     for pts in range(ceil(start / tick), ceil((start + length) / tick)):
         yield replace(frame, pts=pts, time_base=tick, duration=1)

@@ -34,6 +34,8 @@ _PULLED = 0.25
 _GAPS = (0.1, 0.25)
 """Share of the largest change nearby that a repeat stays below, and hardly anything lies between it and twice as much.
 Weave, flicker and cuts make one change several times as large as another; noise makes repeats a change, too."""
+_CUT = 3.0
+"""How many times as large as the largest change near by, and as most changes of movement, that at a cut is."""
 _UNEVEN = 0.2
 """How much less detail (natural logarithm of its energy) one field has in the median of frames that are blended.
 Video stays below 0.13, lettering that rolls included. Slow movement shows no blending."""
@@ -101,6 +103,7 @@ def repeats(seen: Sequence[Combing], noise: float) -> float | None:
     changes = np.array([(one.top_change, one.bottom_change) for one in seen], np.float64)
     if len(changes) < 12:
         return None
+    changes = _without_cuts(changes)
     around = np.array([changes[max(0, place - 3) : place + 4].max() for place in range(len(changes))])[:, None]
     still = changes.min()
     size = (changes - still) / np.maximum(around - still, 1)
@@ -115,6 +118,17 @@ def repeats(seen: Sequence[Combing], noise: float) -> float | None:
             unmoved = 3.5 * noise * seen[0].samples / 2
             return share if moved > 1.15 * held and held < unmoved + 0.3 * moved else None
     return None
+
+
+def _without_cuts(changes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Changes at cuts, beside which all movement looks like rest, made as large as the largest near by."""
+    made = changes.copy()
+    most = _CUT * np.quantile(changes, 0.85)
+    for place in np.flatnonzero(changes.max(axis=1) > most):
+        near = np.concatenate([changes[max(0, place - 3) : place], changes[place + 1 : place + 4]])
+        if changes[place].max() > _CUT * near.max():
+            made[place] = near.max()
+    return made
 
 
 def unevenness(before: Floats, now: Floats) -> float | None:
