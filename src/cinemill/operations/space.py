@@ -138,14 +138,16 @@ class Target:
 
     def all_axes(self) -> list[Axis]:
         """What is searched when nobody says: what the chain leaves open, or else the operation's own parameters, as far
-        as they are declared with bounds or are choices."""
+        as they are declared with bounds or are choices. Flags, which turn things into other things, have to be named.
+        """
         return [axis for name in self._open() if (axis := self._declared(name))]
 
     def _declared(self, name: str) -> Axis | None:
         try:
-            return self.axis(name)
+            found = self.axis(name)
         except InvalidParams:
             return None
+        return None if found.among == (False, True) else found
 
     def _open(self) -> Iterator[str]:
         if not self.steps:
