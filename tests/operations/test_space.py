@@ -88,7 +88,7 @@ def test_all_that_is_open_and_has_bounds_is_searched_when_nobody_says() -> None:
     names = [axis.name for axis in target("upscale", {"to": "1080p"}).all_axes()]
     assert "crf" not in names
     assert "to" not in names
-    assert target("scale", {}).axis("square").among == (False, True)
+    assert target("scale=height:64", {}).axis("square").among == (False, True)
     assert "square" not in [axis.name.rpartition(".")[2] for axis in target("scale=height:64", {}).all_axes()]
 
 
