@@ -88,17 +88,23 @@ def test_every_parameter_that_names_a_model_says_so() -> None:
         f"{name}.{key}"
         for name, item in filters.items()
         for key, field in item.params.model_fields.items()
-        if "cinemill models list" in (field.description or "") or key == "model"
+        if ("cinemill models list" in (field.description or "") or key == "model")
+        and not hasattr(item.params, "models")
     }
     marked = {
         f"{name}.{key}"
         for name, item in filters.items()
         for key, field in item.params.model_fields.items()
-        if "weights" in file_kinds(field)
+        if "weights" in file_kinds(field) and not hasattr(item.params, "models")
     }
     own = {"upscale.ncnn.model"}  # the program's
     assert named - own == marked
     assert {"denoise.model.model", "faces.detector", "inpaint.model"} <= marked
+
+
+def test_a_style_is_the_network_of_the_registry() -> None:
+    assert text.chain("neural=candy").models == ("style-candy",)
+    assert text.chain("neural=own.onnx").models == ("own.onnx",)
 
 
 def test_a_chain_names_its_models_and_those_that_are_mixed_in() -> None:

@@ -174,10 +174,13 @@ class Step:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that its parameters name, and those that these bring with them (`partners`)."""
+        """The models it runs, by name or file: what its parameters say (`models`), or else the values of those that
+        are declared as weights."""
+        if (said := getattr(self.params, "models", None)) is not None:
+            return said
         fields = type(self.params).model_fields
         named = (getattr(self.params, name) for name, field in fields.items() if "weights" in file_kinds(field))
-        return tuple(dict.fromkeys([*filter(None, named), *getattr(self.params, "partners", ())]))
+        return tuple(dict.fromkeys(filter(None, named)))
 
     @property
     def is_idle(self) -> bool:

@@ -34,6 +34,11 @@ class Neural(Runs):
     white: Literal["auto", "1", "255"] = "auto"
     """What the network calls white; auto goes by the registry, and by 1 for files that it does not know."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The network, as the registry calls it."""
+        return (f"style-{self.model}" if self.model in STYLES else self.model,)
+
 
 def _check(p: Neural, frame: Frame) -> None:
     check_progressive(p, frame)
@@ -64,7 +69,7 @@ def _network(p: Neural) -> tuple[Tiler, float]:
     from cinemill.models.session import Wanted
     from cinemill.models.tiles import Tiler
 
-    path = sessions.located(f"style-{p.model}" if p.model in STYLES else p.model)
+    path = sessions.located(*p.models)
     file = anysize.opened(path) if path.suffix == ".onnx" else path
     session = sessions.opened(Wanted(file, p.backend, p.device, p.precision))
     contract = session.contract

@@ -34,10 +34,10 @@ class Upscale(Runs):
     """For realesr-general-x4v3: 1 takes out all noise and 0 leaves it, by mixing in its wdn sibling's weights."""
 
     @property
-    def partners(self) -> tuple[str, ...]:
-        """The model that is mixed in."""
+    def models(self) -> tuple[str, ...]:
+        """The model, and the one that is mixed in."""
         partner = _partner(self)
-        return (partner[0],) if partner else ()
+        return (self.model, partner[0]) if partner else (self.model,)
 
 
 def _check(p: Upscale, frame: Frame) -> None:

@@ -39,8 +39,8 @@ class CompareOperation(Operation[Compare, CompareDecided]):
     def decide(self, request: Request[Compare]) -> CompareDecided:
         from cinemill.media import read
 
-        if request.output and request.output.suffix.lower() not in (".html", ".json"):
-            raise OutputRefused(f"{request.output}: a comparison becomes .html or .json.")
+        if request.output and request.output.suffix.lower() not in (".html", ".json", ".jsonl"):
+            raise OutputRefused(f"{request.output}: a comparison becomes .html, .json, or .jsonl with a line a frame.")
         infos = [read.probe(path) for path in request.inputs]
         for info in infos:
             read.picture_of(info)
@@ -72,6 +72,8 @@ class CompareOperation(Operation[Compare, CompareDecided]):
             found = json.loads(parts[0].read_text("utf-8"))
             if request.output.suffix.lower() == ".json":
                 output.write_text(json.dumps(found, indent=1), "utf-8")
+            elif request.output.suffix.lower() == ".jsonl":
+                output.write_text("".join(json.dumps(frame) + "\n" for frame in found["frames"]), "utf-8")
             else:
                 _write_page(request, found, output)
             yield 1.0
