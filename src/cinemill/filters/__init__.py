@@ -12,7 +12,6 @@ import inspect
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -22,13 +21,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cinemill.catalogue import Params, file_kinds, filters
 from cinemill.errors import UnsupportedMedia
+from cinemill.media.flow import parallel
 
 if TYPE_CHECKING:
     from cinemill.media.types import FieldOrder, Frame
 
 P = TypeVar("P", bound=Params)
 T = TypeVar("T")
-U = TypeVar("U")
 Halo = tuple[int, int] | None
 """Frames needed before and after; None when a stream cannot be cut."""
 Formats = tuple[str, ...] | None
@@ -359,22 +358,3 @@ def _stated(frames: Iterator[Frame], source: Frame) -> tuple[Frame | None, Itera
         return first, frames
     colour = replace(first.colour, matrix=matrix)
     return replace(first, colour=colour), (replace(frame, colour=colour) for frame in frames)
-
-
-def parallel(items: Iterable[T], work: Callable[[T], U], threads: int) -> Iterator[U]:
-    """`work` on each item, `threads` at a time, results in order; holds at most `threads` + 1 items."""
-    if threads <= 1:
-        yield from map(work, items)
-        return
-    waiting: deque[Future[U]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()

@@ -8,6 +8,7 @@ warping error, which cost as much again, are measured where they are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice, pairwise
@@ -20,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinemill.errors import RequestError
+from cinemill.hardware import cores
 from cinemill.measure.outlines import coherence, sharpness
 from cinemill.measure.warping import Follower
+from cinemill.media.flow import parallel
 from cinemill.media.types import Frame, Plane
 
 _SSIM_SIGMA = 1.5
@@ -143,33 +146,22 @@ def compare(
 
 
 def _qualities(pairs: Iterator[tuple[Frame, Frame]], unmatched: Unmatched, closer: bool) -> Iterator[PairQuality]:
-    error: NDArray[np.float32] | None = None
-    closely = _Closely() if closer else None
-    for ref, dis in pairs:
-        quality, error = _measured(ref, dis, error)
-        yield replace(quality, closer=closely.measured(ref, dis)) if closely else quality
-    if error is None:
+    """Pairs are measured side by side; what compares each with the one before follows in order."""
+    before: _Measured | None = None
+    follower = Follower()
+    with closing(parallel(pairs, lambda pair: _measured(*pair, closer), cores())) as measured:
+        for now in measured:
+            flicker = None if before is None else float(np.abs(now.error - before.error).mean())
+            closely = now.quality.closer
+            if closely:
+                found = follower.errors(now.luma, now.other)
+                closely = replace(closely, warping_reference=found and found[0], warping=found and found[1])
+            yield replace(now.quality, flicker=flicker, closer=closely)
+            before = now
+    if before is None:
         raise RequestError(
             f"none of the {unmatched.distorted} pictures is of the same time as one of the "
             f"{unmatched.reference} of the reference; cut or shift one of them so that they overlap."
-        )
-
-
-class _Closely:
-    """Measures pair after pair what `Closer` holds."""
-
-    def __init__(self) -> None:
-        self._follower = Follower()
-
-    def measured(self, ref: Frame, dis: Frame) -> Closer:
-        ours, theirs = luma(ref), luma(dis)
-        warping = self._follower.errors(ours, theirs)
-        return Closer(
-            edges=coherence(ours, theirs),
-            sharpness=sharpness(theirs),
-            sharpness_reference=sharpness(ours),
-            warping=warping[1] if warping else None,
-            warping_reference=warping[0] if warping else None,
         )
 
 
@@ -251,8 +243,20 @@ def _matched(
     unmatched.distorted += (dis is not None) + sum(1 for _ in distorted)
 
 
-def _measured(ref: Frame, dis: Frame, before: Any) -> tuple[PairQuality, NDArray[np.float32]]:
-    """The quality of a pair, and its luma error in 8-bit code values for the next one's flicker."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A pair by itself: its quality but for what takes the pair before, and luma of the reference and of the other,
+    (H, W) float32 in 8-bit code values.
+    """
+
+    quality: PairQuality
+    luma: NDArray[np.float32]
+    other: NDArray[np.float32]
+    error: NDArray[Any]
+    """The other's luma less the reference's."""
+
+
+def _measured(ref: Frame, dis: Frame, closer: bool) -> _Measured:
     bits = max(ref.layout.bits, dis.layout.bits)
     planes = min(len(ref.planes), 3)  # alpha is no picture
     ours = [_deepened(plane, bits - ref.layout.bits) for plane in ref.planes[:planes]]
@@ -260,15 +264,20 @@ def _measured(ref: Frame, dis: Frame, before: Any) -> tuple[PairQuality, NDArray
     # 255 stands for the peak of the depth, 2^bits - 1.
     scale = 255 / (2**bits - 1)
     counts = [plane.size for plane in ours]
-    error = (theirs[0].astype(np.float32) - ours[0]) * np.float32(scale)
+    first, second = (planes[0].astype(np.float32) * np.float32(scale) for planes in (ours, theirs))
     quality = PairQuality(
         time=dis.time,
         mse=tuple(squared_error(a, b) / a.size * scale**2 for a, b in zip(ours, theirs)),
         weights=tuple(count / sum(counts) for count in counts),
-        ssim=ssim(ours[0].astype(np.float32) * np.float32(scale), theirs[0].astype(np.float32) * np.float32(scale)),
-        flicker=None if before is None else float(np.abs(error - before).mean()),
+        ssim=ssim(first, second),
+        flicker=None,
+        closer=_closer(first, second) if closer else None,
     )
-    return quality, error
+    return _Measured(quality, first, second, second - first)
+
+
+def _closer(first: NDArray[np.float32], second: NDArray[np.float32]) -> Closer:
+    return Closer(coherence(first, second), sharpness(second), sharpness(first), warping=None, warping_reference=None)
 
 
 def _deepened(plane: Plane, shift: int) -> Plane:

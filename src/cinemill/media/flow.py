@@ -1,13 +1,16 @@
-"""Work ahead of the consumer in a thread of its own: decoding, filtering and encoding at the same time."""
+"""Work at the same time: ahead of the consumer in a thread of its own, and on several items side by side."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, Full, Queue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 _END = object()
 _PATIENCE = 0.1
 """Seconds between looks at whether the other side is still there."""
@@ -69,3 +72,22 @@ def _take(queue: Queue[Any], thread: threading.Thread) -> Any:
         except Empty:
             if not thread.is_alive() and queue.empty():
                 return _END
+
+
+def parallel(items: Iterable[T], work: Callable[[T], U], threads: int) -> Generator[U, None, None]:
+    """`work` on each item, `threads` at a time, results in order; holds at most `threads` + 1 items."""
+    if threads <= 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
