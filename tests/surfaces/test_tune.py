@@ -65,6 +65,7 @@ def test_the_report_is_one_page_with_plots_pictures_and_the_command(
     found = done(cinemill(*command(films, *search, "--trials", 3, "--best", 2, "--preset", "mine")))
     page = Path(found["outputs"][0]).read_text()
     assert "cinemill process INPUT --preset mine" in page
+    assert " --rate " in page
     assert page.count("<circle") == 3 * 3
     assert "nan" not in re.findall(r"c[xy]=\"([^\"]*)\"", page)
     assert page.count("<figcaption>trial") == 2

@@ -14,8 +14,10 @@ _ROWS = 40
 """Trials in the table."""
 
 
-def write(study: Study, best: int, pictures: Path, command: str, path: Path) -> None:
-    """Write the page. `pictures` holds the trials' as `picture_name` says; `command` uses what was found."""
+def write(study: Study, best: int, pictures: Path, use: str, again: str, path: Path) -> None:
+    """Write the page. `pictures` holds the trials' as `picture_name` says; the command `use` takes what was found,
+    `again` goes on with the search.
+    """
     from cinemill.measure import page
 
     ranked = study.ranked()
@@ -29,7 +31,8 @@ def write(study: Study, best: int, pictures: Path, command: str, path: Path) -> 
     sections: list[page.Section] = [
         _slider(first, pictures),
         page.Gallery("The best few", _sheet(ranked[:best], pictures), width=420),
-        page.Command("To use the best", "Its values are kept under a name:", command),
+        page.Command("To use the best", "Its values are kept under a name:", use),
+        page.Command("To go on", "By your own eyes, with 1 to 5 stars for a trial, and with more trials:", again),
         _course(study.trials()),
         *(_along(axis, study.trials(), first) for axis in study.axes),
         *_weights(study),

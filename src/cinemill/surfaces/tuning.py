@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -202,6 +203,8 @@ def _samples(output: Path, film: Path, reference: Path | None, seconds: float, c
 
     for folder in ("excerpts", "pictures"):
         (output / folder).mkdir(exist_ok=True)
+    for leftover in (output / "excerpts").glob("cinemill-*"):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     starts = tuning.moments(read.probe(film), seconds, count)
     made: list[Sample] = []
     for number, at in enumerate(starts):
@@ -275,6 +278,12 @@ def _say(trial: Trial, of: int) -> None:
     typer.echo(f"  {trial.number + 1}/{of}  {tuning_page.caption(trial)}  worth {trial.worth:.4f}")
 
 
+def _again(number: int, trials: int) -> str:
+    """The command that was given, with stars for a trial and some more trials."""
+    given = [word for word in sys.argv[1:] if word != "--json"]
+    return f"{shlex.join(['cinemill', *given])} --rate {number}=5 --trials {2 * trials}"
+
+
 def _conclude(
     study: Study, wanted: Target, ranked: Sequence[Trial], name: str, best: int, output: Path, as_json: bool
 ) -> None:
@@ -290,7 +299,7 @@ def _conclude(
     kept = save_preset(Preset(name=name, operation=wanted.operation, description=about, params=params))
     command = shlex.join(["cinemill", wanted.operation, "INPUT", "--preset", name])
     report = output / "report.html"
-    tuning_page.write(study, best, output / "pictures", command, report)
+    tuning_page.write(study, best, output / "pictures", command, _again(first.number, study.count()), report)
     if as_json:
         facts = {"event": "done", "outputs": [str(report.resolve()), str(kept)], "preset": name}
         rows = [{**vars(trial)} for trial in ranked]
