@@ -85,6 +85,14 @@ def test_flags_are_wishes(name: str) -> None:
     assert len(chosen([], **{name: True})[0]) == 1
 
 
+def test_steady_pictures_are_said_to_be_steady() -> None:
+    steps, notes = chosen([], stabilise=True)
+    assert steps == ["stabilise"]
+    assert "steady" in notes[0]
+    _, notes = chosen([Advice("The picture shakes by 1.0 px from frame to frame.", "It is held steady.", "stabilise")])
+    assert notes == ["The picture shakes by 1.0 px from frame to frame. Left; --stabilise is for that."]
+
+
 def test_taste_comes_last() -> None:
     made = names(height=1080, grain=0.2, deband=True)
     assert made[-3:] == ["scale", "deband", "grain"]

@@ -3,7 +3,8 @@
 The motion of the whole picture (shift, turn, zoom) from frame to frame is the similarity that most of the optical flow
 agrees on. Within a window each frame is moved to where a straight line through the path of its neighbours has it, the
 nearer counting more, so that steady pans stay pans. Windows end at cuts. Borders that come into view are filled from
-neighbours, softly, and beyond these mirrored. Frames that are steady already keep their bits.
+neighbours, softly, and beyond these mirrored. Frames keep their bits where most of those around them are not jolted,
+and where they are steady already.
 Sources: path smoothing by local linear regression, W. Cleveland, 1979, in the place of the moving average of vidstab by
 G. Martius; the fit is by iterative reweighting. Wrong for rolling shutter, for pictures that a moving thing fills, and
 for shake slower than the window, which counts as intended.
@@ -22,7 +23,7 @@ from cinemill.filters import GREY, YUV, Halo, stream_filter
 from cinemill.filters.neighbours import windows
 
 if TYPE_CHECKING:
-    from cinemill.measure.motion import Floats, Flow, Motion, Still
+    from cinemill.measure.motion import Floats, Flow, Still
     from cinemill.media.types import Frame, Plane
 
 Move = Any
@@ -32,6 +33,8 @@ All about the middle of the picture. Shakes are small, so that moves are added a
 """
 _STEADY = 0.1
 """Luma pixels at the corner of the picture that are not worth an interpolation."""
+_JOLTED = 0.6
+"""Share of the frames around one that must be steady for it to be left as it is."""
 _HELPERS = 8
 """How many neighbours are asked for what a border lacks."""
 _SEAM = 9
@@ -50,7 +53,8 @@ class Stabilise(Params):
 
 
 def _halo(p: Stabilise) -> Halo:
-    return p.window, p.window
+    # A jolt is told by three frames.
+    return p.window + 2, p.window
 
 
 def _check(p: Stabilise, frame: Frame) -> None:
@@ -60,11 +64,13 @@ def _check(p: Stabilise, frame: Frame) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Tracked:
-    """A frame, and how the picture moved since the one before; None where a scene begins."""
+    """A frame; how the picture moved since the one before, None where a scene begins; by how many luma pixels it was
+    jolted then, None where that is not known."""
 
     frame: Frame
     still: Still
     step: Move | None
+    jolt: float | None
 
 
 @stream_filter("stabilise", halo=_halo, accepts=YUV + GREY, check=_check)
@@ -75,6 +81,9 @@ def stabilise(frames: Iterator[Frame], p: Stabilise) -> Iterator[Frame]:
     for window, place in windows(_tracked(frames), p.window, p.window):
         path = _path(window, place)
         frame = window[place].frame
+        if not p.zoom and _is_calm([window[place + at].jolt for at in path]):
+            yield frame
+            continue
         most = p.limit / 100 * np.array([frame.height, frame.height, 1, 1])
         move = np.clip(p.strength * _smooth(path, p.window), -most, most)
         move[2] += np.log1p(p.zoom / 100)
@@ -84,30 +93,47 @@ def stabilise(frames: Iterator[Frame], p: Stabilise) -> Iterator[Frame]:
             yield replace(frame, planes=_placed(window, place, path, move))
 
 
+def _is_calm(jolts: Sequence[float | None]) -> bool:
+    """Whether hardly any of these jolts is worth an interpolation of pictures."""
+    import numpy as np
+
+    from cinemill.measure.shake import CALM
+
+    known = [jolt for jolt in jolts if jolt is not None]
+    return not known or float(np.quantile(known, _JOLTED)) < CALM
+
+
 def _tracked(frames: Iterable[Frame]) -> Iterator[_Tracked]:
     from cinemill.measure.motion import Motion, Still
+    from cinemill.measure.shake import jolt
 
     motion = Motion()
     last: Still | None = None
+    before: Flow | None = None
     for frame in frames:
         still = Still(frame.planes, frame.layout.bits)
-        yield _Tracked(frame, still, _step(motion, last, still, float(frame.sar)) if last else None)
+        match = motion.match(last.guide, still) if last else None
+        if last is None or match is None or match.is_other_scene(last):
+            yield _Tracked(frame, still, None, None)
+            before = None
+        else:
+            scale = still.planes[0].shape[0] / still.guide.shape[0]
+            jolted = None if before is None else scale * jolt(before, match.flow, last.guide)
+            yield _Tracked(frame, still, _step(last, match.flow, float(frame.sar)), jolted)
+            before = match.flow
         last = still
 
 
-def _step(motion: Motion, before: Still, now: Still, sar: float) -> Move | None:
-    """How the whole picture moved from one still to the next; None when they are of different scenes."""
+def _step(before: Still, flow: Flow, sar: float) -> Move:
+    """How the whole picture moved from one still to the next."""
     import cv2
     import numpy as np
 
-    match = motion.match(before.guide, now)
-    if match.is_other_scene(before):
-        return None
     guide = before.guide
     # Not cv2.magnitude: its last bit depends on where in memory the planes lie.
     slope = np.abs(cv2.Sobel(guide, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(guide, cv2.CV_32F, 0, 1))
-    across, down, zoom, turn = _similarity(match.flow, np.minimum(slope, 60), sar)
-    scale = now.planes[0].shape[0] / guide.shape[0]
+    across, down, zoom, turn = _similarity(flow, np.minimum(slope, 60), sar)
+    scale = before.planes[0].shape[0] / guide.shape[0]
     return np.array([scale * across, scale * down, np.log(np.hypot(1 + zoom, turn)), np.arctan2(turn, 1 + zoom)])
 
 

@@ -58,6 +58,8 @@ class Measures:
     """Dropouts and dirt per frame."""
     scratches: float
     """Upright scratches per frame."""
+    shake: float | None
+    """How far the whole picture is jolted from one frame to the next, in luma px."""
     flicker: float | None
     """Standard deviation of brightness, as a share of it."""
     brightness: float
@@ -234,6 +236,7 @@ def _measures(video: VideoTrack, looks: Sequence[Look]) -> Measures:
         chroma_drop=chroma.shift([part for one in found for part in one.down], chroma.DOWN),
         defects=defects.mean([count for one in found for count in one.defects]),
         scratches=_mean([count for one in found for count in one.scratches]),
+        shake=_median([jolt for one in found for jolt in one.jolts]),
         flicker=_median([one.flicker for one in looks]),
         brightness=_median([one.brightness for one in looks]) or 0.0,
         blocking=max(0.0, _median([value for one in found for value in one.blocking]) or 0.0),

@@ -26,6 +26,7 @@ from cinemill.measure import (
     levels,
     noise,
     scratches,
+    shake,
 )
 from cinemill.measure.idet import combing
 from cinemill.measure.scenes import Glance, glance, starts
@@ -53,6 +54,7 @@ class Evidence:
     steps: list[Floats] = field(default_factory=list[Floats])
     defects: list[defects.Defects] = field(default_factory=list[defects.Defects])
     scratches: list[int] = field(default_factory=list[int])
+    jolts: list[float] = field(default_factory=list[float])
     unevenness: list[float] = field(default_factory=list[float])
     blocking: list[float] = field(default_factory=list[float])
     histograms: list[levels.Histogram] = field(default_factory=list[levels.Histogram])
@@ -167,7 +169,9 @@ class _Close:
         self.scale = 2.0 ** (bits - 8)
         luma = [_values(frame, 0) for frame in (before, now, after)]
         narrow = [_middle(plane, _COLUMNS) for plane in luma]
-        votes = _votes([_middle(_values(frame, 0), _COLUMNS) for frame in frames])
+        distinct = noise.distinct([_middle(_values(frame, 0), _COLUMNS) for frame in frames])
+        votes = noise.votes(*distinct)
+        found.jolts.append(shake.shake(*distinct))
         sigma = noise.sigma([votes]) or 0.0
         found.luma_noise.append(votes)
         if now.layout.family == "yuv":

@@ -24,6 +24,7 @@ _TAPE = 576
 _DIRT = 0.3
 _SCRATCHES = 0.3
 _FLICKER = 0.01
+_SHAKE = 0.4
 _BLOCKS = 0.25
 _RINGING = 0.05
 _SOFT = 4.5
@@ -169,6 +170,10 @@ def _picture(found: Measures, video: VideoTrack) -> Iterator[Advice]:
     if found.flicker is not None and found.flicker >= _FLICKER:
         yield Advice(
             f"Brightness flickers by {found.flicker:.1%} from frame to frame.", "It is evened out.", "deflicker"
+        )
+    if found.shake is not None and found.shake >= _SHAKE:
+        yield Advice(
+            f"The picture shakes by {found.shake:.1f} px from frame to frame.", "It is held steady.", "stabilise"
         )
     if found.blocking >= _BLOCKS:
         yield Advice(

@@ -122,6 +122,7 @@ def _table(found: Findings) -> list[list[str]]:
         ["dropouts per frame", _number(whole.defects and whole.defects.dropouts, ".2f")],
         ["dirt per frame", _number(whole.defects and whole.defects.dirt, ".2f")],
         ["scratches per frame", f"{whole.scratches:.2f}"],
+        ["shake, px", _number(whole.shake, ".1f")],
         ["flicker", _number(whole.flicker, ".1%")],
         ["blocks", f"{whole.blocking:.0%}"],
         ["ringing", _number(whole.edges and whole.edges.ringing, ".0%")],

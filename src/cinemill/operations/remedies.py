@@ -48,6 +48,9 @@ _BY_HAND = {
 }
 
 
+_STEADY = "stabilise: the picture was found to be steady; what does not shake stays as it is."
+
+
 @dataclass(frozen=True)
 class Remedy:
     """A step, or None where nothing is done, and the sentence that goes with it, or ""."""
@@ -93,7 +96,8 @@ def _wanted(params: Restore, told: Sequence[Advice]) -> Iterator[Remedy]:
     found = {one.name for one in told}
     for name in ORDER:
         if name not in found and _wish(params, name) == "yes":
-            yield Remedy(_settled(params, Advice("", "", name)), f"{name}: nothing asks for it but you.")
+            why = _STEADY if name == "stabilise" else f"{name}: nothing asks for it but you."
+            yield Remedy(_settled(params, Advice("", "", name)), why)
 
 
 def _wish(params: Restore, name: str) -> Literal["auto", "yes", "no", "offered"]:
