@@ -22,6 +22,7 @@ from cinemill.jobs.events import PartDone
 from cinemill.media.cues import files
 from cinemill.operations import recognise
 from cinemill.surfaces import forms
+from command import Cinemill
 
 SPEECH = Path(__file__).parents[1] / "speech"
 TRUTH = json.loads((SPEECH / "ten.json").read_text())
@@ -44,7 +45,7 @@ def subtitle(source: Path, output: Path, **params: Any) -> dict[str, Any]:
 
 
 def test_kennedy_is_mostly_understood_out_of_the_box(real: Callable[[str], Path], tmp_path: Path) -> None:
-    subtitle(real("jfk.flac"), tmp_path / "jfk.json")
+    subtitle(real("jfk.flac"), tmp_path / "jfk.json", engine="pocketsphinx")
     words = list(files.read(tmp_path / "jfk.json").transcript.words())
     assert errors(JFK.split(), [word.text.lower() for word in words]) <= 0.4
     country = next(word for word in words if word.text == "country")
@@ -54,7 +55,7 @@ def test_kennedy_is_mostly_understood_out_of_the_box(real: Callable[[str], Path]
 
 
 def test_synthetic_speech_is_heard_and_timed(tmp_path: Path) -> None:
-    result = subtitle(SPEECH / "ten.ogg", tmp_path / "ten.json")
+    result = subtitle(SPEECH / "ten.ogg", tmp_path / "ten.json", engine="pocketsphinx")
     words = list(files.read(tmp_path / "ten.json").transcript.words())
     assert errors(TRUTH["text"].lower().replace(".", "").split(), [word.text.lower() for word in words]) < 0.75
     assert result["engine"] == "pocketsphinx"
@@ -64,13 +65,22 @@ def test_synthetic_speech_is_heard_and_timed(tmp_path: Path) -> None:
 class Counting:
     """A recogniser that counts its windows and says how long each was."""
 
+    name = "pocketsphinx"
     longest = 5000
+    most = 1
     note = "counting"
 
     def __init__(self) -> None:
         self.windows = 0
 
-    def hear(self, samples: Any) -> recognise.Heard:
+    def language(self, samples: Any) -> str:
+        return "en"
+
+    def hear(self, samples: Any, language: str | None) -> list[recognise.Heard]:
+        (one,) = samples
+        return [self.heard(one)]
+
+    def heard(self, samples: Any) -> recognise.Heard:
         from cinemill.media.cues.types import Cue, Word
 
         self.windows += 1
@@ -149,7 +159,12 @@ def test_silence_and_pictures_are_refused_in_a_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("params", "said"),
-    [({"language": "de"}, "English only"), ({"task": "translate"}, "translate"), ({"model": "large-v3"}, "one model")],
+    [
+        ({"language": "de"}, "English only"),
+        ({"task": "translate"}, "translate"),
+        ({"model": "large-v3"}, "model=large-v3"),
+        ({"hotwords": "x"}, "hotwords"),
+    ],
 )
 def test_what_pocketsphinx_cannot_do_is_refused(params: dict[str, str], said: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidParams, match=said):
@@ -169,3 +184,16 @@ def test_windows_hold_all_speech_and_are_never_too_long(runs: list[tuple[int, in
     assert all(a[1] <= b[0] for a, b in pairwise(found))
     for start, end in regions:
         assert end - start == sum(max(0, min(end, stop) - max(start, begin)) for begin, stop in found)
+
+
+def test_flags_are_taken_as_whisperx_users_write_them(tmp_path: Path) -> None:
+    cinemill = Cinemill(tmp_path, tmp_path / "home")
+    flags = ["--max_line_width", 30, "--max_line_count", 1, "--output_format", "vtt", "--highlight_words", "True"]
+    said = cinemill("subtitle", SPEECH / "ten.ogg", "-o", "ten.vtt", *flags, "--language", "en", "--chunk_size", 20)
+    assert said.code == 0, said.err
+    cues = files.read(tmp_path / "ten.vtt").transcript.cues
+    assert all(len(cue.lines) == 1 and len(cue.text) <= 30 for cue in cues)
+    assert cues[0].marks
+    refused = cinemill("subtitle", SPEECH / "ten.ogg", "--fp16", "True")
+    assert refused.code == 2
+    assert "fp16" in refused.err

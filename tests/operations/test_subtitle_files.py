@@ -15,7 +15,7 @@ import clips
 from cinemill.errors import OutputRefused, UnknownName, UnsupportedMedia
 from cinemill.jobs import run as jobs
 from cinemill.media.cues import files, sdh
-from cinemill.media.cues.types import Cue, Transcript, shifted
+from cinemill.media.cues.types import Cue, Transcript, Word, shifted
 from cinemill.surfaces import forms
 from command import Cinemill
 
@@ -88,7 +88,8 @@ def test_labels_are_stripped_and_words_highlighted(film: Path, tmp_path: Path) -
     do("convert-subtitles", film, tmp_path / "bare.srt", strip_sdh=True)
     assert "(door closes)" not in (tmp_path / "bare.srt").read_text()
     words = tmp_path / "words.json"
-    do("convert-subtitles", film, words, lay_out=True)
+    spoken = (Word("Nobody", 1000, 1800), Word("knew.", 1900, 3000))
+    words.write_text(files.written(Transcript((Cue(1000, 3000, ("Nobody knew.",), None, spoken),)), "json"))
     do("convert-subtitles", words, tmp_path / "lit.vtt", highlight_words=True)
     assert "<u>Nobody</u>" in (tmp_path / "lit.vtt").read_text()
 

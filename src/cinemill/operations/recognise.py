@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from cinemill.errors import EngineCrashed, EngineTimeout
+from pydantic import field_validator
+
+from cinemill.catalogue import Field, Params
+from cinemill.errors import EngineCrashed, EngineTimeout, MissingModel
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Cue
@@ -24,39 +29,209 @@ class Heard:
     notes: tuple[str, ...] = ()
 
 
-class Recogniser(Protocol):
-    """`longest`: ms of a window. `note`: what the user should know of it."""
+class WhisperOptions(Params):
+    """Whisper."""
 
+    model: str = "auto"
+    """tiny, base, small, medium, large-v3, turbo, distil-large-v3 or their like, or a folder. auto goes by memory."""
+    download: bool = False
+    """Fetch the model if it is not here. HF_HOME says where to, HF_TOKEN who you are."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """Write what is said, or what it means in English."""
+    multilingual: bool = False
+    """The language changes inside the file: find it again for every stretch."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model runs."""
+    device_index: int = Field(0, ge=0, le=64)
+    """Which graphics processor."""
+    compute_type: Literal["auto", "default", "float32", "float16", "bfloat16", "int8", "int8_float16"] = "auto"
+    """Numbers that are reckoned with; auto takes float16 on a graphics processor and int8 elsewhere."""
+    batch_size: int = Field(8, ge=1, le=128)
+    """Stretches that are heard at once. What looks lost in a batch is heard again alone."""
+    beam_size: int = Field(5, ge=1, le=100)
+    """Guesses that are followed at a time."""
+    patience: float = Field(1.0, gt=0, le=10)
+    """How long a beam goes on."""
+    length_penalty: float = Field(1.0, ge=-10, le=10)
+    """Below 1 favours short guesses, above it long ones."""
+    temperature: float | None = Field(None, ge=0, le=1)
+    """How freely it guesses. Left out, it begins at 0 and goes up by 0.2 where the result is doubtful."""
+    compression_ratio_threshold: float = Field(2.4, ge=0, le=100)
+    """Text that compresses better repeats itself, and is guessed anew."""
+    logprob_threshold: float = Field(-1.0, ge=-100, le=0)
+    """Text that is less likely is guessed anew."""
+    no_speech_threshold: float = Field(0.6, ge=0, le=1)
+    """From how likely it is that nobody speaks, unlikely text is dropped."""
+    initial_prompt: str | None = None
+    """Text in the style of what is said: spelling, names, punctuation."""
+    hotwords: str | None = None
+    """Words that are to be expected."""
+    suppress_tokens: str = "-1"
+    """Numbers of tokens that are never written, with commas; -1 for the signs that nobody says, empty for none."""
+    suppress_numerals: Literal[True, False] = False
+    """Write numbers in words."""
+    threads: int = Field(0, ge=0, le=256)
+    """Cores that the model may use; 0 for as many as it likes."""
+
+    @field_validator("suppress_tokens")
+    @classmethod
+    def _numbers(cls, tokens: str) -> str:
+        if not re.fullmatch(r"\s*(-?\d+\s*(,\s*-?\d+\s*)*)?", tokens):
+            raise ValueError("write numbers with commas between them")
+        return tokens
+
+
+class Recogniser(Protocol):
+    """`name` of the engine; `longest` ms of a window; `most` windows at once; `note`: what the user should know."""
+
+    name: str
     longest: int
+    most: int
     note: str
 
-    def hear(self, samples: Any) -> Heard:
-        """What is said in samples at 16 kHz (int16)."""
+    def language(self, samples: Sequence[Any]) -> str | None:
+        """The language of a few windows."""
+        ...
+
+    def hear(self, samples: Sequence[Any], language: str | None) -> list[Heard]:
+        """What is said in each window: samples at 16 kHz (int16)."""
         ...
 
 
 class PocketSphinx:
     """Works at once and offline; English, and rough."""
 
+    name = "pocketsphinx"
     longest = 20_000
+    most = 1
     note = (
-        "PocketSphinx listens: it works offline, knows English only, and is rough. `cinemill engines install whisper` "
-        "and `--engine whisper` hear far better."
+        "PocketSphinx listens: it works offline, knows English only, and is rough. The engine whisper hears far "
+        "better: `cinemill engines install whisper`, then --download for its model."
     )
 
-    def hear(self, samples: Any) -> Heard:
+    def language(self, samples: Sequence[Any]) -> str | None:
+        return "en"
+
+    def hear(self, samples: Sequence[Any], language: str | None) -> list[Heard]:
+        return [self._heard(one) for one in samples]
+
+    def _heard(self, samples: Any) -> Heard:
         from cinemill.engines import pocketsphinx
         from cinemill.media.cues.types import Cue, Word
 
         try:
             found = pocketsphinx.recognise(samples)
         except (EngineTimeout, EngineCrashed) as error:
-            return Heard(language="en", notes=(error.sentence,))
+            return Heard(notes=(error.sentence,))
         words = tuple(Word(_written(one.text), one.start, one.end, one.confidence) for one in found)
         if not words:
-            return Heard(language="en")
+            return Heard()
         text = " ".join(word.text for word in words)
         return Heard((Cue(words[0].start, words[-1].end, (text,), None, words),), "en")
+
+
+class Whisper:
+    """faster-whisper in its own environment. Raises MissingEngine, MissingModel when it is made."""
+
+    name = "whisper"
+    longest = 28_000
+    """Whisper hears 30 s at a time; a little of that stays for what it gets wrong at the end."""
+
+    def __init__(self, options: WhisperOptions) -> None:
+        self.options = options
+        self.model = auto_model() if options.model == "auto" else options.model
+        self.most = options.batch_size
+        self.note = f"Whisper listens, model {self.model}."
+
+    def ready(self) -> Whisper:
+        """Itself, once it is known that the model is here or may be fetched."""
+        from cinemill.engines.whisper import SIZES_MB
+        from cinemill.settings import settings
+
+        fetch = self.options.download and not settings().offline
+        here = next(self._run({"task": "has", "model": self.model}, []))[0]
+        if not here and not fetch:
+            size = f" ({SIZES_MB[self.model]} MB)" if self.model in SIZES_MB else ""
+            raise MissingModel(
+                f"Whisper's model {self.model}{size} is not here; add --download to fetch it, or name a folder with "
+                "--model."
+            )
+        return self
+
+    def language(self, samples: Sequence[Any]) -> str | None:
+        self._load()
+        (found, _), *_ = self._run({"task": "language"}, samples)
+        likely: dict[str, float] = {}
+        for code, probability in found:
+            likely[code] = likely.get(code, 0.0) + probability
+        return max(likely, key=lambda code: likely[code], default=None)
+
+    def hear(self, samples: Sequence[Any], language: str | None) -> list[Heard]:
+        self._load()
+        asked = {"task": "transcribe", "batch_size": self.most, "options": self._asked(language)}
+        pieces = sorted((piece for piece, _ in self._run(asked, samples)), key=lambda piece: piece["window"])
+        return [_of_segments(piece["segments"], language) for piece in pieces]
+
+    def _asked(self, language: str | None) -> dict[str, Any]:
+        given = self.options
+        same = ("task", "beam_size", "patience", "length_penalty", "compression_ratio_threshold", "no_speech_threshold")
+        asked = {name: getattr(given, name) for name in (*same, "initial_prompt", "hotwords", "multilingual")}
+        asked |= {"log_prob_threshold": given.logprob_threshold, "language": language}
+        asked["suppress_tokens"] = [int(token) for token in given.suppress_tokens.split(",") if token.strip()]
+        asked |= {"suppress_numerals": True} if given.suppress_numerals else {}
+        if given.temperature is not None:
+            asked["temperature"] = given.temperature
+        return asked
+
+    def _load(self) -> None:
+        from cinemill.engines import install
+
+        names = ("device", "device_index", "compute_type", "threads", "download")
+        params = {name: getattr(self.options, name) for name in names}
+        install.warm("whisper").load({"model": self.model, **params}, _FETCHING if self.options.download else _LOADING)
+
+    def _run(self, asked: dict[str, Any], samples: Sequence[Any]) -> Iterator[Any]:
+        import numpy as np
+
+        from cinemill.engines import install
+
+        edges = [0]
+        for one in samples:
+            edges.append(edges[-1] + len(one))
+        windows = [list(pair) for pair in pairwise(edges)]
+        blob = np.concatenate(samples) if samples else np.zeros(0, np.int16)
+        deadline = _LOADING + _SECONDS_PER_SECOND * edges[-1] / 16_000
+        return install.warm("whisper").run({**asked, "windows": windows}, [blob], deadline=deadline)
+
+
+_LOADING, _FETCHING = 300.0, 7200.0
+"""Seconds that a model may take to load, and to be fetched first."""
+_SECONDS_PER_SECOND = 60.0
+"""How much longer than its sound a piece may take: large models on old machines."""
+
+
+def auto_model() -> str:
+    """The best model for this machine: by the memory of its graphics processor, else small."""
+    from cinemill.hardware import gpus
+
+    most = max((gpu.memory_mib or 0 for gpu in gpus() if gpu.vendor == "nvidia"), default=0)
+    return "large-v3" if most > 9000 else "turbo" if most > 5000 else "small"
+
+
+def _of_segments(segments: Sequence[dict[str, Any]], language: str | None) -> Heard:
+    """Segments as cues. A blank before a word is Whisper's way to say that one stands there."""
+    from cinemill.media.cues.types import Cue, Word
+
+    cues: list[Cue] = []
+    for one in segments:
+        words = tuple(
+            Word(text.strip(), round(start * 1000), round(end * 1000), round(sure, 4), None, text[:1].isspace())
+            for text, start, end, sure in one["words"]
+            if text.strip()
+        )
+        if words:
+            cues.append(Cue(words[0].start, words[-1].end, (one["text"].strip(),), None, words))
+    return Heard(tuple(cues), language)
 
 
 def _written(word: str) -> str:

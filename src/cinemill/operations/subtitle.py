@@ -9,25 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field
-from cinemill.errors import InvalidParams, MissingEngine, UnsupportedMedia
+from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise
 from cinemill.operations.convert_subtitles import FORMAT_NAMES, write
 from cinemill.operations.cue_params import CueRules, picture, rules_of
+from cinemill.operations.recognise import WhisperOptions
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Cue, Transcript
+    from cinemill.media.types import AudioTrack, MediaInfo
 
 _SPEECH_MS = 300
 """Of a voice in the whole file; with less there is nothing to recognise."""
 
 
-class Subtitle(CueRules):
+class Subtitle(CueRules, WhisperOptions):
     engine: Literal["auto", "pocketsphinx", "whisper"] = "auto"
     """Who listens. auto takes whisper where it is installed, else pocketsphinx, which always is."""
-    model: str = "auto"
-    """Whisper's model: tiny to large-v3, turbo, or a folder. auto takes the best for this machine's memory."""
-    task: Literal["transcribe", "translate"] = "transcribe"
-    """Write what is said, or what it means in English."""
     track: int = Field(1, ge=1)
     """Which audio track, counted from 1."""
     output_format: FORMAT_NAMES | None = None
@@ -50,6 +48,9 @@ class Subtitle(CueRules):
 
 class SubtitleDecided(Decided):
     engine: str
+    language: str | None
+    batch: int
+    """Stretches that are recognised at once."""
     windows: tuple[tuple[int, int], ...]
     """Stretches that are recognised, in ms."""
     speech: tuple[tuple[int, int], ...]
@@ -85,7 +86,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         params = request.params
         if params.output_format is None:
             files.of_path(request.output)
-        engine, recogniser = _recogniser(params)
+        recogniser = _recogniser(params)
         info = read.probe(request.inputs[0])
         track = read.sound_of(info, params.track - 1)
         levels = voice.levels(mono.mono(info, track))
@@ -94,10 +95,16 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         if sum(end - start for start, end in speech) < _SPEECH_MS:
             raise UnsupportedMedia(f"nobody speaks in {info.path}; --vad-method none listens all the same.")
         longest = round(params.chunk_size * 1000) if params.chunk_size else recogniser.longest
+        windows = recognise.windows(speech, levels, longest)
+        samples = [_samples(info, track, window) for window in windows[:: -(-len(windows) // _ASKED)]]
+        language = None if params.multilingual else params.language or recogniser.language(samples)
+        told = (f"The language is {language}.",) if language and not params.language else ()
         return SubtitleDecided(
-            notes=(recogniser.note,),
-            engine=engine,
-            windows=tuple(recognise.windows(speech, levels, longest)),
+            notes=(recogniser.note, *told),
+            engine=recogniser.name,
+            language=language,
+            batch=recogniser.most,
+            windows=tuple(windows),
             speech=tuple(speech),
         )
 
@@ -107,35 +114,35 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         start, length = 0, 0
         for number, (begin, end) in enumerate(decided.windows, 1):
             length += end - begin
-            if length >= seconds * 1000 or number == len(decided.windows):
+            full = length >= seconds * 1000 and number - start >= decided.batch
+            if full or number == len(decided.windows):
                 size = max(1, round(length / 1000))
                 chunks.append(Chunk(index=len(chunks), start=start, stop=number, size=size))
                 start, length = number, 0
         return chunks
 
     def part(self, request: Request[Subtitle], decided: SubtitleDecided, chunk: Chunk, path: Path) -> Iterator[int]:
-        import numpy as np
-
-        from cinemill.media import mono, read
+        from cinemill.media import read
         from cinemill.media.cues import files
         from cinemill.media.cues.types import Transcript
 
         params = request.params
-        _, recogniser = _recogniser(params, decided.engine)
+        recogniser = _recogniser(params, decided.engine)
         info = read.probe(request.inputs[0])
         track = read.sound_of(info, params.track - 1)
         cues: list[Cue] = []
         notes: list[str] = []
-        language: str | None = None
         done = 0
-        for start, stop in decided.windows[chunk.start : chunk.stop]:
-            heard = recogniser.hear(np.concatenate(list(mono.mono(info, track, start * 16, stop * 16))))
-            cues += recognise.shifted(heard, start)
-            notes += heard.notes
-            language = language or heard.language
-            done += stop - start
+        windows = decided.windows[chunk.start : chunk.stop]
+        for at in range(0, len(windows), decided.batch):
+            run = windows[at : at + decided.batch]
+            samples = [_samples(info, track, window) for window in run]
+            for (start, stop), heard in zip(run, recogniser.hear(samples, decided.language)):
+                cues += recognise.shifted(heard, start)
+                notes += heard.notes
+                done += stop - start
             yield min(chunk.size, done // 1000)
-        record = {"notes": notes, "heard": files.written(Transcript(tuple(cues), language), "json")}
+        record = {"notes": notes, "heard": files.written(Transcript(tuple(cues), decided.language), "json")}
         path.write_text(json.dumps(record), "utf-8")
 
     def join(
@@ -170,20 +177,46 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         return {"words": words, "language": transcript.language, "engine": decided.engine, "notes": notes}
 
 
-def _recogniser(params: Subtitle, engine: str = "") -> tuple[str, recognise.Recogniser]:
-    """Who listens, by name and as such. Raises MissingEngine, InvalidParams for what it cannot do."""
+_ASKED = 3
+"""Windows, spread over the file, that tell its language."""
+
+
+def _samples(info: MediaInfo, track: AudioTrack, window: tuple[int, int]) -> Any:
+    import numpy as np
+
+    from cinemill.media import mono
+
+    per_ms = mono.RATE // 1000
+    return np.concatenate(list(mono.mono(info, track, window[0] * per_ms, window[1] * per_ms)))
+
+
+def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
+    """Who listens. Raises MissingEngine, MissingModel, InvalidParams for what it cannot do."""
+    from cinemill.engines import engines
+    from cinemill.engines.install import command, is_installed
+
+    whisper = engines.get("whisper")
+    name = engine or params.engine
+    if name == "auto":
+        name = "whisper" if is_installed(whisper) else "pocketsphinx"
+    if name == "pocketsphinx":
+        _refuse_what_is_whispers(params)
+        return recognise.PocketSphinx()
+    command(whisper)
+    return recognise.Whisper(params).ready()
+
+
+def _refuse_what_is_whispers(params: Subtitle) -> None:
     from cinemill.media.cues.rules import primary
 
-    name = engine or params.engine
-    if name == "whisper":
-        raise MissingEngine("engine whisper is not part of this version; leave --engine out to use pocketsphinx.")
     if params.task == "translate":
         raise InvalidParams("pocketsphinx does not translate; that takes the engine whisper.")
     if params.language and primary(params.language) != "en":
         raise InvalidParams(f"pocketsphinx knows English only, not {params.language}; that takes the engine whisper.")
-    if params.model != "auto":
-        raise InvalidParams(f"pocketsphinx has one model; --model {params.model} is one of the engine whisper.")
-    return "pocketsphinx", recognise.PocketSphinx()
+    for name, field in recognise.WhisperOptions.model_fields.items():
+        value = getattr(params, name)
+        if value != field.default:
+            raise InvalidParams(f"{name.replace('_', '-')}={value} is the engine whisper's; pocketsphinx has no such.")
 
 
 def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -> tuple[Transcript, Sequence[Any]]:
@@ -194,7 +227,7 @@ def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -
     reader = files.FORMATS["json"].read
     assert reader
     heard = [reader(json.loads(part.read_text("utf-8"))["heard"]) for part in parts]
-    language = params.language or next((one.language for one in heard if one.language), None)
+    language = "en" if params.task == "translate" else params.language or decided.language
     whole = Transcript(tuple(cue for one in heard for cue in one.cues), language)
     if params.keep_doubtful:
         return whole, ()

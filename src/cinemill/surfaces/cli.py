@@ -22,11 +22,20 @@ from cinemill.surfaces import glance, studio
 from cinemill.surfaces.help import Command, Group
 from cinemill.version import __version__
 
+
+def _hyphenated(word: str) -> str:
+    return word.replace("_", "-")
+
+
 app = typer.Typer(
     name="cinemill",
     cls=Group,
     help="A local-first media studio: restore, convert and measure video. Nothing is lost, and any job can be resumed.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # --max_line_width is --max-line-width: whisperX's users write the one, ffmpeg's the other.
+        "token_normalize_func": _hyphenated,
+    },
     pretty_exceptions_enable=False,
 )
 

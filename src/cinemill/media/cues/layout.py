@@ -58,13 +58,16 @@ def lay_out(
     """The transcript's words as cues by `rules`, on the frames of `frame_rate` where there is a picture.
 
     `cuts` are times of shot changes in ms. `labels` names a speaker wherever the speaker changes. Every word comes out
-    again, in order; one that is wider than a line comes in pieces.
+    again, in order; one that is wider than a line comes in pieces. Where the transcript did not time its words, the
+    cues do not either: what they were laid out by is a guess.
     """
     grid = Grid(frame_rate)
     table = _Table(list(transcript.words()), rules, Limits.of(rules, grid), grid, labels)
     pieces = table.parted()
     found = timing.times([table.span(piece) for piece in pieces], table.limits, sorted(map(grid.at, cuts)))
     cues = tuple(table.cue(piece, start, end) for piece, (start, end) in zip(pieces, found))
+    if not all(cue.words for cue in transcript.cues if cue.lines):
+        cues = tuple(replace(cue, words=()) for cue in cues)
     return Transcript(cues, transcript.language, frame_rate or transcript.frame_rate)
 
 
