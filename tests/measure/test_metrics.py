@@ -15,6 +15,8 @@ import pytest
 from cinemill.measure import metrics
 from cinemill.measure.outlines import coherence, sharpness
 from cinemill.measure.warping import Follower
+from cinemill.media import lavfi
+from cinemill.media.colour import Colour
 from cinemill.media.types import Frame
 
 TEXTURE = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (200, 400)).astype(np.float32), (0, 0), 2.5)
@@ -154,6 +156,42 @@ def test_rgb_is_compared_with_yuv_by_its_luma() -> None:
     lines, notes = measured(rgb, rgb)
     assert notes == []
     assert all(line.psnr == inf for line in lines)
+
+
+def colour_film(format: str, range: Any = "limited", size: tuple[int, int] = (128, 96)) -> list[Frame]:
+    """The pan as a film of any format, converted by libav from grey with some colour."""
+    plain = []
+    for number, picture in enumerate(pan(5, shape=size[::-1])):
+        luma = np.uint8(np.clip(picture, 16, 235))
+        tint = [cv2.resize(np.uint8(128 + (picture - 128) / part), size) for part in (4, -6)]
+        colour = Colour("bt709", "bt709", "bt709", "limited")
+        plain.append(Frame((luma, *tint), "yuv444p", number, Fraction(1, 25), 1, colour))
+    stream = lavfi.run(plain, f"scale=out_range={range}") if range != "limited" else iter(plain)
+    return list(lavfi.converted(stream, format))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least"),
+    [
+        (("yuv420p",), ("yuv444p10le",), 45),
+        (("yuv420p10le",), ("yuv420p",), 45),
+        (("yuv422p",), ("yuv420p",), 45),
+        (("yuv444p",), ("gray",), 45),
+        (("gray10le",), ("yuv420p",), 45),
+        (("yuv444p",), ("gbrp",), 40),
+        (("rgb24",), ("yuv444p",), 40),
+        (("yuv420p", "full"), ("yuv420p",), 40),
+        (("yuv420p",), ("yuv420p", "full"), 40),
+        (("yuv420p", "limited", (33, 17)), ("yuv420p", "limited", (33, 17)), 99),
+        (("yuv420p", "limited", (2, 2)), ("yuv420p", "limited", (2, 2)), 99),
+        (("gray", "limited", (1, 1)), ("gray", "limited", (1, 1)), 99),
+    ],
+)
+def test_any_two_formats_of_the_same_film_are_nearly_the_same(one: Any, other: Any, least: float) -> None:
+    lines, notes = measured(colour_film(*one), colour_film(*other))
+    assert notes == []
+    assert len(lines) == 5
+    assert min(line.psnr_y or 0 for line in lines) > least
 
 
 def test_a_cropped_output_is_measured_by_itself_and_that_is_said() -> None:

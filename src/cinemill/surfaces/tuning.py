@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -262,6 +261,8 @@ def _rating(study: Study, trial: Trial) -> float:
 
 def _figures(study: Study, wanted: Target, values: dict[str, Any], samples: Sequence[Sample]) -> dict[str, float]:
     """What the values give: made and measured, with pictures kept under the number that the trial will have."""
+    from tempfile import TemporaryDirectory
+
     from cinemill.operations import tuning
 
     with TemporaryDirectory(prefix="cinemill-") as folder:
