@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import GREY, YUV, parallel, stream_filter
+from cinemill.filters import GREY, YUV, stream_filter
 from cinemill.filters.drawing import drawn, resized, scaled, seen, shape_of, unit, work_size
 from cinemill.filters.ink import enlarged, inked, outlines
 from cinemill.filters.palette import FADE, REACH, Scenes, recoloured
@@ -45,6 +45,8 @@ class Cartoon(Params):
 @stream_filter("cartoon", halo=(REACH + FADE, 0), accepts=YUV + GREY)
 def cartoon(frames: Iterator[Frame], p: Cartoon) -> Iterator[Frame]:
     """Draw the picture as a cartoon."""
+    from cinemill.media.flow import parallel
+
     scenes = Scenes(p.colours, p.vivid)
     with_colours = ((frame, scenes.table(frame)) for frame in frames)
     yield from parallel(with_colours, lambda pair: _coloured(*pair, p), cores())

@@ -3,7 +3,7 @@
 Light is added as light: codes are undone to linear by BT.709's curve, highlights are blurred on an eighth of the
 picture (wide for bloom in the lens, narrow and red for halation in the film) and added before the film's curve. Curve
 and look become one table; greys go through it at full size, and what colours differ by at half, where chroma is anyway.
-A .cube file is read at 256 x 33 x 33 places by tetrahedral interpolation. Grain is soft noise, strongest in the middle
+A .cube file is read at 128 x 33 x 33 places by tetrahedral interpolation. Grain is soft noise, strongest in the middle
 tones; each frame cuts its own piece out of a large sheet by its time and the seed, so that none comes twice.
 Sources: ITU-R BT.709-6, item 1.2; for the grain see `grain`. 1920x1080: 45 frames/s on one core.
 """
@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cinemill.catalogue import Field, LutFile, Params
 from cinemill.filters import GREY, YUV, frame_filter
-from cinemill.filters.drawing import differences, mixed, noise, ranges, resized, rgb_of_yuv, scaled, shape_of, unit
+from cinemill.filters.drawing import (
+    differences,
+    mixed,
+    noise,
+    ranges,
+    resized,
+    rgb_of_yuv,
+    scaled,
+    shape_of,
+    tiled,
+    unit,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +35,10 @@ if TYPE_CHECKING:
 
 _WHITE = 32767
 """Linear light of white; what is brighter has as much room again."""
-_NODES = 33
-_MIDDLE = 16
-"""Places along each colour difference at which the table is read; in luma it is every code value of 8 bits."""
+_NODES, _MIDDLE = 33, 16
+"""Places along each colour difference at which the table is read, and the one in the middle."""
+_LEVELS = 128
+"""Places along luma."""
 _FINE = 64
 """Steps of a code value that work in 8 bits is done in."""
 _SHEET = 1024
@@ -56,7 +68,7 @@ class Cinematic(Params):
     """How much of the brightest light spreads."""
     halation: float = Field(0.3, ge=0, le=1)
     """How much of it glows red close by."""
-    grain: float = Field(0.25, ge=0, le=1)
+    grain: float = Field(0.15, ge=0, le=1)
     """Standard deviation of the grain in middle grey, of 14 code values at 1."""
     grain_size: float = Field(2.2, ge=0.5, le=16, unit="px")
     """Width of a grain, in a picture of 1080 lines."""
@@ -96,12 +108,12 @@ def cinematic(frame: Frame, p: Cinematic) -> Frame:
 
 
 class _Tables(NamedTuple):
-    """`light`: linear light by code value of luma. `tone`: luma out by linear light. `colour`: what the difference of
-    luma, and the colour differences, are by luma (rows, in `_NODES` of red difference each) and blue difference."""
+    """`light`: linear light by code value of luma. `tone`: luma out by linear light. `colour`: the change of luma, and
+    both colour differences, by luma (rows, in `_NODES` of red difference each) and blue difference (columns)."""
 
     light: Plane
     tone: Plane
-    colour: Plane
+    colour: tuple[Plane, ...]
 
 
 def _tables(frame: Frame, p: Cinematic) -> _Tables:
@@ -119,21 +131,21 @@ def _made_tables(
 ) -> _Tables:
     import numpy as np
 
-    kind = np.int16 if bits == 8 else np.float32
     codes = np.clip((np.arange(1 << bits) - zero) / size, 0, 1)
     light = np.rint(_WHITE * _linear(codes)).astype(np.uint16)
     luma = _encoded(np.arange(1 << 16) / _WHITE)
     greys = _shown(np.repeat(luma[::16, None], 3, 1), file, contrast) @ _weighed(weights)
     tone = np.interp(np.arange(1 << 16), np.arange(0, 1 << 16, 16), greys)
     back = np.linalg.inv(rgb_of_yuv(*weights))
-    level, red, blue = np.meshgrid(np.arange(256) / 255, *[np.linspace(-0.5, 0.5, _NODES)] * 2, indexing="ij")
+    level, red, blue = np.meshgrid(np.linspace(0, 1, _LEVELS), *[np.linspace(-0.5, 0.5, _NODES)] * 2, indexing="ij")
     yuv = np.stack([level, blue, red], -1).reshape(-1, 3)
     made = _shown(np.clip(yuv @ rgb_of_yuv(*weights).T, 0, 1), file, contrast) @ back.T
-    made = made.reshape(256, _NODES, _NODES, 3)
+    made = made.reshape(_LEVELS, _NODES, _NODES, 3)
     made[..., 0] -= made[:, _MIDDLE : _MIDDLE + 1, _MIDDLE : _MIDDLE + 1, 0]
-    steps = 255 * _FINE
-    scaled = (steps * part for part in (tone, made.reshape(256 * _NODES, _NODES, 3)))
-    return _Tables(light, *((np.rint(part) if kind is np.int16 else part).astype(kind) for part in scaled))
+    made = made.reshape(_LEVELS * _NODES, _NODES, 3)
+    parts = (255 * _FINE * part for part in (tone, made[..., 0], made[..., 1], made[..., 2]))
+    tone, *colour = (np.ascontiguousarray(part, np.float32) for part in parts)
+    return _Tables(light, np.rint(tone).astype(np.int16) if bits == 8 else tone, tuple(colour))
 
 
 def _weighed(weights: tuple[float, float]) -> Any:
@@ -172,7 +184,8 @@ def _looked_up(plane: Plane, table: Plane) -> Plane:
     import cv2
 
     # OpenCV before 5 knows no tables of more than 256 entries.
-    return cv2.LUT(plane, table) if len(table) == 256 else table.take(plane, mode="clip")
+    fits = len(table) == 256 or (len(table) == 1 << 16 and int(cv2.__version__.partition(".")[0]) >= 5)
+    return cv2.LUT(plane, table) if fits else table.take(plane, mode="clip")
 
 
 class _Glow(NamedTuple):
@@ -234,10 +247,13 @@ def _coloured(
     level = _levels().take(resized(light, half), mode="clip")
     limit = np.float32(_NODES - 1.001)
     rows = np.clip(down, 0, limit) + level
-    changed, blue, red = cv2.split(cv2.remap(tables.colour, np.clip(across, 0, limit), rows, cv2.INTER_LINEAR))
+    across = np.clip(across, 0, limit)
+    made = [cv2.remap(table, across, rows, cv2.INTER_LINEAR) for table in tables.colour]
     if glow and p.halation:
-        warmth = resized(scaled(glow.around, 0.12 * p.halation), half).astype(red.dtype)
-        blue, red = cv2.subtract(blue, warmth // 2), cv2.add(red, warmth)
+        warmth = resized(glow.around.astype(np.float32), half)
+        for number, share in ((1, -0.06), (2, 0.12)):
+            made[number] = cv2.scaleAdd(warmth, share * p.halation, made[number])
+    changed, blue, red = (part.astype(tables.tone.dtype) for part in made)
     return changed, blue, red
 
 
@@ -254,7 +270,7 @@ def _levels() -> Any:
     """The first row of the table for linear light, 65536 float32."""
     import numpy as np
 
-    return (np.rint(255 * _encoded(np.arange(1 << 16) / _WHITE)) * _NODES).astype(np.float32)
+    return (np.rint((_LEVELS - 1) * _encoded(np.arange(1 << 16) / _WHITE)) * _NODES).astype(np.float32)
 
 
 def _grainy(planes: list[Plane], frame: Frame, p: Cinematic) -> list[Plane]:
@@ -270,7 +286,9 @@ def _grainy(planes: list[Plane], frame: Frame, p: Cinematic) -> list[Plane]:
         pixel = frame.height / plane.shape[0]
         weight = resized(visible, plane.shape[::-1])
         size = round(max(0.5, p.grain_size * unit(frame)) / pixel, 2)
-        piece = _piece(_sheet(size, p.seed), plane.shape, dice)
+        top, left = (int(n) for n in dice.integers(0, _SHEET, 2))
+        height, width = plane.shape
+        piece = _sheets(size, p.seed, plane.shape)[top : top + height, left : left + width]
         share = (0.3 if number else 1.0) / _UNIT
         made.append(cv2.add(plane, cv2.multiply(weight, piece, scale=share).astype(plane.dtype, copy=False)))
     return made
@@ -286,21 +304,11 @@ def _visible(grain: float) -> Plane:
 
 
 @lru_cache(maxsize=4)
-def _sheet(size: float, seed: int) -> Plane:
-    """(1024, 1024) int16 noise, of deviation `_UNIT`."""
+def _sheets(size: float, seed: int, shape: tuple[int, ...]) -> Plane:
+    """Noise of deviation `_UNIT`, int16, from which a piece of a shape can be cut anywhere in a sheet."""
     import numpy as np
 
-    return np.rint(_UNIT * noise(_SHEET, size, seed)).astype(np.int16)
-
-
-def _piece(sheet: Plane, shape: tuple[int, ...], dice: Any) -> Plane:
-    """A piece of the sheet, from anywhere, and mirrored or not."""
-    import numpy as np
-
-    top, left, turned, mirrored = (int(n) for n in dice.integers(0, (_SHEET, _SHEET, 2, 2)))
-    rows = (np.arange(shape[0]) + top) % _SHEET
-    wide = np.tile(np.roll(sheet, -left, 1), (1, -(-shape[1] // _SHEET)))[:, : shape[1]]
-    return np.ascontiguousarray(wide[:: -1 if turned else 1, :: -1 if mirrored else 1][rows])
+    return tiled(np.rint(_UNIT * noise(_SHEET, size, seed)).astype(np.int16), shape[0] + _SHEET, shape[1] + _SHEET)
 
 
 def _coded(plane: Plane, number: int, frame: Frame) -> Plane:

@@ -2,20 +2,22 @@
 
 Colour is separated into cyan, magenta, yellow and black on a reduced picture in few steps, so that a flat is printed in
 dots of one size. Each ink is a comparison with a screen of thresholds, made once: cyan at 15°, magenta at 75°, yellow
-at 0°, black at 45°, as printers turn them against moiré. Dots belong to the paper and stay where they are. Inks take
-light away and together never more than there is, so luma and colour differences follow by sums.
-1920x1080: 40 frames/s on one core.
+at 0°, black at 45°, as printers turn them against moiré. Dots belong to the paper and stay where they are, or go along
+with what moves. Inks take light away and together never more than there is, so luma and colour differences follow by
+sums. 1920x1080: 40 frames/s on one core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import GREY, YUV, frame_filter
+from cinemill.filters import GREY, YUV, Halo, stream_filter
+from cinemill.filters.anchors import HALO, Places, Tiles, anchored, laid
 from cinemill.filters.cartoon import flattened
-from cinemill.filters.drawing import differences, drawn, resized, rgb_of_yuv, scaled, seen, unit, work_size
+from cinemill.filters.drawing import TILE, differences, drawn, resized, rgb_of_yuv, scaled, seen, unit, work_size
 from cinemill.filters.ink import enlarged, inked, outlines
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _INKS = ((0.90, 0.22, 0.06), (0.05, 0.74, 0.20), (0.02, 0.04, 0.70))
 _REPLACED = 0.5
 """How much of what the colours share black takes over: more is cleaner, less is more colourful."""
 _PAPER = (250, 244, 228)
+_STEEP = 2.5
+"""How steep the way from one step of tone to the next is: by so much noise grows there."""
 _FINEST = 4.0
 """Pixels from dot to dot below which they are no dots."""
 _SLOPE = 4.0
@@ -55,13 +59,23 @@ class Comic(Params):
     """Of the lines, in a picture of 1080 lines."""
     detail: float = Field(0.4, ge=0, le=1)
     """How faint an edge may be that gets a line."""
+    anchor: Literal["paper", "scene"] = "paper"
+    """What dots belong to: paper, where they stay in place, or what moves, which they go along with."""
     panel: float = Field(0.0, ge=0, le=10, unit="%")
     """Width of the white margin of a panel around the picture, with a black border, in parts of its height."""
 
 
-@frame_filter("comic", accepts=YUV + GREY)
-def comic(frame: Frame, p: Comic) -> Frame:
+def _halo(p: Comic) -> Halo:
+    return (HALO if p.anchor == "scene" else 0), 0
+
+
+@stream_filter("comic", halo=_halo, accepts=YUV + GREY)
+def comic(frames: Iterator[Frame], p: Comic) -> Iterator[Frame]:
     """Print the picture as a comic."""
+    yield from anchored(frames, lambda frame, places: _print(frame, places, p), p.anchor == "scene")
+
+
+def _print(frame: Frame, places: Places, p: Comic) -> Frame:
     import cv2
 
     planes = seen(frame)
@@ -69,7 +83,7 @@ def comic(frame: Frame, p: Comic) -> Frame:
     inks = _separated(flattened(planes, size, 0.5), p, differences(frame) if planes[1:] else None)
     low = cv2.medianBlur(resized(planes[0], size), 3)
     lines = outlines(low, p.width * unit(frame) * size[1] / frame.height, p.detail)
-    made = (_printed(plane.shape, number, inks, lines, p, frame) for number, plane in enumerate(planes))
+    made = (_printed(plane.shape, number, inks, lines, places, p, frame) for number, plane in enumerate(planes))
     return drawn(frame, tuple(made), p.strength)
 
 
@@ -88,7 +102,7 @@ def _separated(flat: Plane, p: Comic, weights: tuple[float, float] | None) -> tu
     shared = cv2.min(cv2.min(cyan, magenta), yellow)
     colours = (cv2.addWeighted(ink, 1, shared, -_REPLACED, 0) for ink in (cyan, magenta, yellow))
     steps = _steps(p.levels)
-    return (*(cv2.LUT(ink, steps) for ink in colours), cv2.LUT(shared, _steps(p.levels, 0.5)))
+    return (*(cv2.LUT(ink, steps) for ink in colours), cv2.LUT(shared, _steps(p.levels, 0.4)))
 
 
 @lru_cache(maxsize=16)
@@ -98,29 +112,36 @@ def _steps(levels: int, threshold: float = 0.0) -> Plane:
 
     tone = np.clip((np.arange(256) / 255 - threshold) / (1 - threshold), 0, 1) * levels
     whole = np.floor(tone)
-    rise = np.clip((tone - whole - 0.5) * 5 + 0.5, 0, 1)
+    rise = np.clip((tone - whole - 0.5) * _STEEP + 0.5, 0, 1)
     return np.rint(np.minimum(255, (whole + rise) * 255 / levels)).astype(np.uint8)
 
 
 def _printed(
-    shape: tuple[int, ...], number: int, inks: tuple[Plane, ...], lines: Plane, p: Comic, frame: Frame
+    shape: tuple[int, ...],
+    number: int,
+    inks: tuple[Plane, ...],
+    lines: Plane,
+    places: Places,
+    p: Comic,
+    frame: Frame,
 ) -> Plane:
     """Plane `number` of the print."""
     import cv2
     import numpy as np
 
     height, width = shape
-    away = p.offset * unit(frame) * height / frame.height
+    across, down, _ = frame.layout.planes[number]
     base, *takes = _prints(number, differences(frame))
     total = np.full(shape, round(base), np.uint8)
-    pixel = frame.height / height
-    screens = _screens(height, width, max(_FINEST, p.dot * unit(frame)) / pixel, pixel)
-    for ink, screen, (right, down), take in zip(inks[:-1], screens, _AWAY, takes):
-        cover = _dotted(_placed(ink, (width, height), round(right * away), round(down * away)), screen, p)
+    tiles = _screens(round(max(_FINEST, p.dot * unit(frame)), 2), across, down)
+    screens = laid(tiles, shape, places, frame)
+    for ink, screen, (right, low), take in zip(inks[:-1], screens, _AWAY, takes):
+        away = round(right * p.offset * unit(frame)) >> across, round(low * p.offset * unit(frame)) >> down
+        cover = _dotted(_placed(ink, (width, height), *away), screen, p)
         total = cv2.addWeighted(total, 1, cover, -take, 0)
     black = _dotted(resized(inks[-1], (width, height)), screens[-1], p)
     total = inked(total, cv2.max(black, scaled(enlarged(lines, (width, height)), p.lines)), number)
-    return _framed(total, number, round(p.panel / 100 * height), base)
+    return _framed(total, number, round(p.panel / 100 * frame.height), (across, down), base)
 
 
 @lru_cache(maxsize=16)
@@ -152,36 +173,35 @@ def _dotted(tone: Plane, screen: Plane, p: Comic) -> Plane:
     return printed if p.dots == 1 else cv2.addWeighted(printed, p.dots, tone, 1 - p.dots, 0)
 
 
-@lru_cache(maxsize=8)
-def _screens(height: int, width: int, spacing: float, pixel: float) -> tuple[Plane, ...]:
-    """Thresholds of four inks for a plane whose samples are `pixel` px of luma wide; dots `spacing` samples apart."""
-    return tuple(_screen(height, width, spacing, angle, pixel) for angle in _ANGLES)
+@lru_cache(maxsize=16)
+def _screens(spacing: float, across: int, down: int) -> Tiles:
+    """Tiles of thresholds for four inks, dots `spacing` px of luma apart, for a plane of such subsampling (log2)."""
+    return Tiles(tuple(_screen(spacing, angle, across, down) for angle in _ANGLES))
 
 
-def _screen(height: int, width: int, spacing: float, angle: float, pixel: float) -> Plane:
+def _screen(spacing: float, angle: float, across: int, down: int) -> Plane:
     import numpy as np
 
-    turn = 2 * np.pi / spacing
-    # Centres of samples lie at half a pixel of luma, or the dots of chroma would not be those of luma.
-    rows, columns = (np.arange(n, dtype=np.float32) + np.float32(0.5 - 0.5 / pixel) for n in (height, width))
-    cosine, sine = np.cos(np.deg2rad(angle)) * turn, np.sin(np.deg2rad(angle)) * turn
-    along = np.float32(cosine) * columns[None] + np.float32(sine) * rows[:, None]
-    across = np.float32(cosine) * rows[:, None] - np.float32(sine) * columns[None]
-    spot = np.cos(along) + np.cos(across)
+    # Whole waves in a tile, so that it repeats: angles are right to half a degree.
+    waves = np.rint(TILE / spacing * np.array([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))]))
+    columns, rows = (
+        2 * np.pi / TILE * ((np.arange(TILE >> fold) + 0.5) * (1 << fold) - 0.5) for fold in (across, down)
+    )
+    along = waves[0] * columns[None] + waves[1] * rows[:, None]
+    beside = waves[0] * rows[:, None] - waves[1] * columns[None]
     # By rank: each tone covers its share of the paper. 0 to 191, so that full ink leaves no hole.
     wave = np.cos(np.linspace(0, 2 * np.pi, 512, endpoint=False))
     ranks = np.sort((wave[:, None] + wave[None]).ravel())[:: 512 * 512 // 1024]
-    top = 255 - 255 / _SLOPE
-    screen = np.rint(np.interp(-spot, ranks, np.linspace(0, top, len(ranks)))).astype(np.uint8)
-    screen.flags.writeable = False
-    return screen
+    thresholds = np.linspace(0, 255 - 255 / _SLOPE, len(ranks))
+    return np.rint(np.interp(-np.cos(along) - np.cos(beside), ranks, thresholds)).astype(np.uint8)
 
 
-def _framed(plane: Plane, number: int, margin: int, paper: float) -> Plane:
+def _framed(plane: Plane, number: int, margin: int, fold: tuple[int, int], paper: float) -> Plane:
     """The print as a panel: paper around it, and a black border."""
     if margin:
         border = max(1, margin // 4)
         for value, inset in ((128 if number else 0, margin), (round(paper), margin - border)):
-            plane[:inset] = plane[-inset:] = value
-            plane[:, :inset] = plane[:, -inset:] = value
+            beside, above = max(1, inset >> fold[0]), max(1, inset >> fold[1])
+            plane[:above] = plane[-above:] = value
+            plane[:, :beside] = plane[:, -beside:] = value
     return plane

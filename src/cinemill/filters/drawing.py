@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LINES = 540
 """Lines, about, of the picture that smooth things are worked out on."""
 _COARSEST = 1 / 3
-_TILE = 512
+TILE = 512
 """Side of a tile of paper; it repeats without a seam."""
 
 
@@ -146,7 +146,7 @@ def tiled(tile: Plane, height: int, width: int) -> Plane:
 @lru_cache(maxsize=32)
 def _bumps(grain: float, seed: int) -> Plane:
 
-    values = noise(_TILE, grain, seed) + 0.6 * noise(_TILE, 3 * grain, seed + 1)
+    values = noise(TILE, grain, seed) + 0.6 * noise(TILE, 3 * grain, seed + 1)
     return levelled(values)
 
 

@@ -3,25 +3,25 @@
 Outlines are grey divided by itself blurred (the old "colour dodge"). Tones are a comparison with screens of strokes, as
 a halftone is: the darker a place, the more strokes show, and each more strongly; light tones get strokes of one
 direction, darker ones more of them, the darkest are crossed. There is a screen for each of four directions, of which
-every place takes that of its edges. Strokes and the grain of the paper belong to the paper: nothing crawls when the
-picture stands still. Source for strokes that stay as tones darken: E. Praun et al., Real-time hatching, 2001.
+every place takes that of its edges. Strokes belong to the paper, as its grain does, or go along with what moves:
+nothing crawls. Source for strokes that stay as tones darken: E. Praun et al., Real-time hatching, 2001.
 1920x1080: 70 frames/s on one core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field, Params
-from cinemill.filters import GREY, YUV, frame_filter
-from cinemill.filters.drawing import drawn, noise, paper, resized, scaled, seen, shape_of, tiled, unit, work_size
+from cinemill.filters import GREY, YUV, Halo, stream_filter
+from cinemill.filters.anchors import HALO, Places, Tiles, anchored, laid
+from cinemill.filters.drawing import TILE, drawn, noise, paper, resized, scaled, seen, shape_of, unit, work_size
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
 
-_TILE = 512
 _OFFSET = 12
 """Code values added before outlines are looked for, or the noise of blacks would be some."""
 _CLEAR, _PRESSED = 246, 2.6
@@ -47,20 +47,30 @@ class Pencil(Params):
     """From stroke to stroke, in a picture of 1080 lines."""
     paper: float = Field(0.5, ge=0, le=1)
     """How rough the paper is. 0 is as smooth as glass."""
+    anchor: Literal["paper", "scene"] = "paper"
+    """What strokes belong to: paper, where they stay in place, or what moves, which they go along with."""
     colour: float = Field(0.0, ge=0, le=1)
     """0 is graphite, 1 coloured pencils."""
 
 
-@frame_filter("pencil", accepts=YUV + GREY)
-def pencil(frame: Frame, p: Pencil) -> Frame:
+def _halo(p: Pencil) -> Halo:
+    return (HALO if p.anchor == "scene" else 0), 0
+
+
+@stream_filter("pencil", halo=_halo, accepts=YUV + GREY)
+def pencil(frames: Iterator[Frame], p: Pencil) -> Iterator[Frame]:
     """Draw the picture with a pencil on paper."""
+    yield from anchored(frames, lambda frame, places: _drawing(frame, places, p), p.anchor == "scene")
+
+
+def _drawing(frame: Frame, places: Places, p: Pencil) -> Frame:
     import cv2
 
     luma, *chroma = seen(frame)
     tone = _with_colour(luma, chroma, p.colour) if chroma and p.colour else luma
     low = cv2.medianBlur(resized(tone, work_size(frame)), 3)
     dark = cv2.max(_outlines(luma, low, p), cv2.LUT(tone, _shades(p.shading)))
-    dark = _on_paper(cv2.add(dark, _hatched(low, p, frame)), p, frame)
+    dark = _on_paper(cv2.add(dark, _hatched(low, places, p, frame)), p, frame)
     made = [_pigment(plane, dark, tone, p.colour) for plane in chroma]
     if tone is not luma:
         # Bright colours cover the paper without making it dark.
@@ -96,13 +106,13 @@ def _outlines(luma: Plane, low: Plane, p: Pencil) -> Plane:
     return scaled(dodged, -_PRESSED * p.lines, _PRESSED * p.lines * _CLEAR)
 
 
-def _hatched(low: Plane, p: Pencil, frame: Frame) -> Plane:
+def _hatched(low: Plane, places: Places, p: Pencil, frame: Frame) -> Plane:
     """How dark the strokes are, 0 to 255."""
     import cv2
 
     tone = resized(cv2.GaussianBlur(low, (0, 0), 1.2), shape_of(frame))
-    screens = _screens(frame.height, frame.width, round(max(_FINEST, p.spacing * unit(frame)), 1))
-    screen = _chosen(screens, low, shape_of(frame))
+    tiles = _screens(round(max(_FINEST, p.spacing * unit(frame)), 1))
+    screen = _chosen(laid(tiles, (frame.height, frame.width), places, frame), low, shape_of(frame))
     return cv2.addWeighted(screen, 1.1 * p.hatching, tone, -1.1 * p.hatching, 0)
 
 
@@ -117,7 +127,7 @@ def _chosen(screens: tuple[Plane, ...], low: Plane, size: tuple[int, int]) -> Pl
     even = cv2.GaussianBlur(across * across - down * down, (0, 0), 5)
     odd = cv2.GaussianBlur(2 * across * down, (0, 0), 5) - _HAND
     length = cv2.magnitude(even, odd) + np.float32(1e-3)
-    ragged = _ragged(size[1], size[0])
+    (ragged,) = laid(_ragged(), (size[1], size[0]), None)
     steep, rising = (
         cv2.compare(resized(cv2.convertScaleAbs(part / length + 1, None, 127), size), ragged, cv2.CMP_GT)
         for part in (even, odd)
@@ -130,24 +140,18 @@ def _chosen(screens: tuple[Plane, ...], low: Plane, size: tuple[int, int]) -> Pl
     return screen
 
 
-def _ragged(height: int, width: int) -> Plane:
-    """Thresholds around 128, so that hatchings meet as a hand lets them, not along a seam."""
-    return _ragged_tile(height, width)
-
-
-@lru_cache(maxsize=4)
-def _ragged_tile(height: int, width: int) -> Plane:
+@lru_cache(maxsize=1)
+def _ragged() -> Tiles:
+    """A tile of thresholds around 128, so that hatchings meet as a hand lets them, not along a seam."""
     import numpy as np
 
-    tile = np.clip(128 + 22 * noise(_TILE, 9, 5), 60, 196).astype(np.uint8)
-    return tiled(tile, height, width)
+    return Tiles((np.clip(128 + 22 * noise(TILE, 9, 5), 60, 196).astype(np.uint8),))
 
 
 @lru_cache(maxsize=4)
-def _screens(height: int, width: int, spacing: float) -> tuple[Plane, ...]:
-    """Thresholds of strokes in four directions. In order: edges that run / lying, / standing, \\ lying, \\ standing."""
-    angles = (-22.5, -67.5, 22.5, 67.5)
-    return tuple(tiled(_strokes(angle, spacing, seed), height, width) for seed, angle in enumerate(angles))
+def _screens(spacing: float) -> Tiles:
+    """Tiles of thresholds of strokes: for edges that run / lying, / standing, \\ lying, \\ standing."""
+    return Tiles(tuple(_strokes(angle, spacing, seed) for seed, angle in enumerate((-22.5, -67.5, 22.5, 67.5))))
 
 
 @lru_cache(maxsize=16)
@@ -157,12 +161,12 @@ def _strokes(angle: float, spacing: float, seed: int) -> Plane:
     import numpy as np
 
     dice = np.random.default_rng([7, seed])
-    sheet = np.zeros((_TILE, _TILE), np.uint8)
+    sheet = np.zeros((TILE, TILE), np.uint8)
     layers = ((50, 24, 58, 0.8), (120, 26, 8, 1.0), (196, 24, 0, 1.3))
     for level, spread, turn, sparse in layers:
         layer = np.zeros_like(sheet)
         length = 13 * spacing
-        count = int(_TILE * _TILE / (length * spacing * sparse) * 1.25)
+        count = int(TILE * TILE / (length * spacing * sparse) * 1.25)
         for _ in range(count):
             _stroke(
                 layer,
@@ -182,13 +186,13 @@ def _stroke(sheet: Any, dice: Any, angle: float, length: float, level: float, sp
     import numpy as np
 
     length = length * dice.uniform(0.5, 1.3)
-    middle, along = dice.uniform(0, _TILE, 2), np.array([np.cos(angle), np.sin(angle)])
+    middle, along = dice.uniform(0, TILE, 2), np.array([np.cos(angle), np.sin(angle)])
     bend = np.array([-along[1], along[0]]) * dice.normal(0, 0.03) * length
     at = np.linspace(-0.5, 0.5, 9)[:, None]
     points = middle + at * length * along + (at * at - 0.1) * 4 * bend
     thick = max(1, round(0.25 * spacing))
-    for down in (-_TILE, 0, _TILE):
-        for across in (-_TILE, 0, _TILE):
+    for down in (-TILE, 0, TILE):
+        for across in (-TILE, 0, TILE):
             moved = np.rint((points + np.array([across, down])) * 16).astype(np.int32)
             cv2.polylines(sheet, [moved[:, None]], False, level, thick, cv2.LINE_AA, 4)
 

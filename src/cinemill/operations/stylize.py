@@ -129,8 +129,9 @@ _CELL = 360
 
 def styled(params: Stylize) -> Chain:
     """The filters of a style. Raises InvalidParams when `values` do not fit it."""
-    given = {"strength": params.strength, **_values(params)}
     steady = params.temporal == "on" or (params.temporal == "auto" and params.style in SHIMMERS)
+    anchor = {"anchor": "scene"} if steady and params.style in _ANCHORED else {}
+    given = {"strength": params.strength, **anchor, **_values(params)}
     step = text.step(params.style, given)
     return Chain((step, text.step("temporal", {})) if steady and params.strength else (step,))
 
@@ -151,11 +152,11 @@ def _says(params: Stylize) -> str:
 
 
 def manners() -> list[tuple[str, Chain]]:
-    """Every style with its variants, the networks that are here, and the presets, by what a gallery calls them."""
+    """Every style with its variants, the networks that are here, presets of a style; by their names in a gallery."""
     found = [(label, text.chain(written)) for label, written in _VARIANTS]
     found += [(f"neural: {name}", text.chain(f"neural=model:{name}")) for name in _networks()]
     for one in presets().values():
-        if one.operation == "stylize":
+        if one.operation == "stylize" and "style" in one.params:
             params = Stylize.of(one.params, f"preset {one.name}")
             found.append((f"preset {one.name}", styled(params)))
     return found
