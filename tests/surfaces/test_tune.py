@@ -138,6 +138,13 @@ def test_values_that_cannot_be_had_are_passed_over_and_said(cinemill: Cinemill, 
     assert "none of the trials worked" in none.events[-1]["error"]["message"]
 
 
+def test_a_goal_that_needs_a_source_of_the_same_shape_says_so(cinemill: Cinemill, films: Path, folder: Path) -> None:
+    crop = ("tune", "crop", films / "clean.mkv", "-o", "cut", "--search", "left=40|50", "--goal", "ssim", "--json")
+    said = cinemill(*crop, "--seconds", 0.5, "--excerpts", 1)
+    assert said.code == 2
+    assert "ssim: it was not measured" in said.events[-1]["error"]["message"]
+
+
 def test_people_are_asked_for_stars_until_they_answer_and_stopping_keeps_what_there_is(
     cinemill: Cinemill, films: Path, folder: Path
 ) -> None:
@@ -199,6 +206,7 @@ def test_another_question_in_the_same_folder_is_refused_and_a_preset_is_not_over
     done(cinemill(*command(films, "--search", "strength=0..1", "--trials", 1)))
     other = cinemill(*command(films, "--search", "strength=0..0.5", "--trials", 1))
     assert other.code == 7
+    assert "axes ['strength=0..1'], now it is ['strength=0..0.5']" in other.events[-1]["error"]["message"]
     assert "--restart" in other.events[-1]["error"]["message"]
     taken = cinemill(*[w if w != "study" else "new" for w in command(films, "--trials", 1)], "--preset", "study")
     assert taken.code == 2

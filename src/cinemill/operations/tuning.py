@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -84,15 +85,13 @@ class Goal:
         return cls(weights)
 
     def score(self, figures: dict[str, float]) -> float:
-        return sum(weight * figures[name] for name, weight in self.weights.items())
-
-    def check(self, figures: dict[str, float]) -> None:
-        """Raises InvalidParams for a figure that was not measured."""
+        """The sum. Raises InvalidParams for a figure that was not measured."""
         if missing := [name for name in self.weights if name not in figures]:
             raise InvalidParams(
                 f"--goal {missing[0]}: it was not measured; what was: {', '.join(sorted(figures))}. "
                 "An output of another shape than its source cannot be compared with it."
             )
+        return sum(weight * figures[name] for name, weight in self.weights.items())
 
     def __str__(self) -> str:
         return ", ".join(name if abs(w) == 1 else f"{name}:{w:g}" for name, w in self.weights.items()) or "ratings"
@@ -122,7 +121,7 @@ class Asked:
 
     operation: str
     fixed: dict[str, Any]
-    axes: list[dict[str, Any]]
+    axes: list[str]
     samples: list[str]
     method: Method
     seed: int
@@ -187,7 +186,8 @@ class Study:
 
     def ask(self) -> dict[str, Value] | None:
         """The values to try next; None when a grid is done."""
-        asked = [trial.user_attrs["values"] for trial in self._study.get_trials(deepcopy=False)]
+        made = self._study.get_trials(deepcopy=False)
+        asked = [trial.user_attrs["values"] for trial in made if "values" in trial.user_attrs]
         if self.asked.method == "grid":
             return next((values for values in grid(self.axes, self.asked.seed) if values not in asked), None)
         if self.first and not asked:
@@ -216,7 +216,6 @@ class Study:
 
     def tell(self, values: dict[str, Value], figures: dict[str, float]) -> None:
         """Enter what a trial gave. Raises InvalidParams when the goal asks for what was not measured."""
-        self.goal.check(figures)
         library = optuna()
         self._study.add_trial(
             library.trial.create_trial(
@@ -261,8 +260,10 @@ class Study:
             library.trial.create_trial(params=_known(self.axes, t.values), distributions=space, value=t.worth)
             for t in trials
         )
-        evaluator = library.importance.PedAnovaImportanceEvaluator()
-        return dict(library.importance.get_param_importances(known, evaluator=evaluator))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some versions call it an experiment
+            evaluator = library.importance.PedAnovaImportanceEvaluator()
+            return dict(library.importance.get_param_importances(known, evaluator=evaluator))
 
 
 def worths(scores: Sequence[float], stars: Sequence[float | None]) -> list[float]:

@@ -84,7 +84,7 @@ def tune(
     asked = tuning.Asked(
         wanted.operation,
         wanted.fixed,
-        [dict(vars(axis)) for axis in axes],
+        list(map(str, axes)),
         _identities([input, *([reference] if reference else [])], seconds, excerpts),
         _method(method),
         seed,
