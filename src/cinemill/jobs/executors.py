@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
-from cinemill import notices
 from cinemill.errors import (
     ChunkFailed,
     CinemillError,
@@ -34,6 +33,7 @@ from cinemill.errors import (
 )
 from cinemill.hardware import cores, gpus
 from cinemill.jobs.store import JobFolder
+from cinemill.notices import listening
 from cinemill.operations import Chunk
 
 ATTEMPTS = 3
@@ -94,7 +94,7 @@ def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int | str, None, Non
     temporary = folder.temporary(f"part-{chunk.index:05d}")
     work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
     try:
-        with notices.listening() as heard:
+        with listening() as heard:
             for done in work:
                 yield from heard.take()
                 yield done

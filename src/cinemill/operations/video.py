@@ -14,11 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cinemill import notices
 from cinemill.errors import DecodeFailed
 from cinemill.filters import Chain, Halo, text
 from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
+from cinemill.notices import listening
 from cinemill.operations import Chunk, Decided, Operation, Request, named_files
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         notes += settled
         _spare_memory(chain)
         index = indexed(info)
-        with notices.listening() as heard:
+        with listening() as heard:
             picture = _sample(chain, info)
         notes += heard.take()
         spec, lost = encoders.spec_for(
@@ -161,7 +161,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         if decided.excerpt:
             pictures = _from_zero(pictures)
         scale = chain.rate(video.frame_rate) / video.frame_rate
-        with notices.listening() as heard:
+        with listening() as heard:
             for count in write.encode(pictures, decided.spec, path, damage, remarks=heard.all):
                 yield min(chunk.size, int(count / scale))
 
