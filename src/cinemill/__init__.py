@@ -66,7 +66,8 @@ def events(
     count = len(get(operation).inputs)
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
     (task,) = forms.batch(operation, inputs, output, params, preset)
-    yield from jobs.run(task.request(), overwrite=overwrite, restart=restart, metrics=metrics)
+    seconds = forms.chunk_seconds(operation, preset)
+    yield from jobs.run(task.request(), chunk_seconds=seconds, overwrite=overwrite, restart=restart, metrics=metrics)
 
 
 def probe(path: str | Path) -> MediaInfo:

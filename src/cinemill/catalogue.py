@@ -233,7 +233,7 @@ operations: Registry[Any] = Registry("operation", "cinemill.operations")
 
 
 class Preset(Params):
-    """An operation and parameter values under a name people know; a TOML file."""
+    """An operation and parameter values under a name people know; a TOML or YAML file."""
 
     name: str
     """What it is called; left out, the name of its file. Operations may have presets of one name."""
@@ -243,19 +243,66 @@ class Preset(Params):
     """What it is good for, in a sentence."""
     params: dict[str, Any] = {}
     """Values of the operation's parameters."""
+    chunk_seconds: float | None = Field(None, ge=0.1, unit="s")
+    """Programme per chunk, unless it is said."""
 
 
 @lru_cache
 def _presets(folders: tuple[Path, ...]) -> dict[str, Preset]:
-    return {path.stem: _preset(path) for folder in folders for path in sorted(folder.glob("*.toml"))}
+    files = (path for folder in folders for path in sorted(folder.glob("*")))
+    return {path.stem: read_preset(path) for path in files if path.suffix in (".toml", ".yaml", ".yml")}
 
 
-def _preset(path: Path) -> Preset:
+def read_preset(path: Path) -> Preset:
+    """The preset in a file. Raises InvalidParams."""
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InvalidParams(f"preset {path} cannot be read: {error}.") from None
-    return Preset.of({"name": path.stem, **values}, f"preset {path}")
+        text = path.read_text("utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else _yaml(text)
+    except (ValueError, OSError) as error:
+        raise InvalidParams(f"preset {path} cannot be read: {' '.join(str(error).split())}.") from None
+    return Preset.of({"name": path.stem, **_of_old(values, path)}, f"preset {path}")
+
+
+def _yaml(text: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(values, dict):
+        raise ValueError("it holds no keys and values")
+    return {str(key): value for key, value in values.items()}
+
+
+_OLD_KEYS = ("codec", "crf", "preset", "chunk_duration", "use_temporal", "description", "name")
+_FAMILIES = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "av1", "libaom": "av1", "libvpx": "vp9"}
+
+
+def _of_old(values: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What a preset of the tools before this one says, in our words; any other as it is. Raises InvalidParams."""
+    if "operation" in values or not values.keys() & set(_OLD_KEYS[:5]):
+        return values
+    for key in values:
+        if key not in _OLD_KEYS:
+            raise InvalidParams(f"preset {path}: {UnknownName('key', key, _OLD_KEYS).sentence}")
+    encoder = str(values.get("codec", ""))
+    family = re.split("[-_]", encoder)[0]
+    said = {
+        "codec": _FAMILIES.get(family, family) or None,
+        "encoder": encoder if encoder != family or family in _FAMILIES else None,
+        "crf": values.get("crf"),
+        "speed": values.get("preset"),
+        "temporal": ("on" if values["use_temporal"] else "off") if "use_temporal" in values else None,
+    }
+    kept = {key: values[key] for key in ("name", "description") if key in values}
+    return {
+        "operation": "stylize",
+        "description": "A preset of the old form.",
+        **kept,
+        "chunk_seconds": values.get("chunk_duration"),
+        "params": {key: value for key, value in said.items() if value is not None},
+    }
 
 
 def presets() -> dict[str, Preset]:
@@ -287,17 +334,32 @@ def save_preset(value: Preset) -> Path:
     """Keep a preset for `--preset` to find, in place of the user's own of that name. Raises OutputRefused."""
     path = preset_file(value.name)
     passing = path.with_suffix(".tmp")
-    head = {"operation": value.operation, "description": value.description}
-    written = [f"{key} = {_toml(each)}" for key, each in head.items()]
-    written += ["", "[params]", *(f"{key} = {_toml(each)}" for key, each in value.params.items())]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        passing.write_text("\n".join(written) + "\n", "utf-8")
+        passing.write_text(preset_text(value), "utf-8")
         passing.replace(path)
     except OSError as error:
         raise OutputRefused(f"preset {path} cannot be written: {error.strerror}.") from None
     _presets.cache_clear()
     return path
+
+
+def remove_preset(name: str) -> None:
+    """Forget one of the user's own presets. Raises UnknownName for others."""
+    path = preset_file(name)
+    there = [file for file in map(path.with_suffix, (".toml", ".yaml", ".yml")) if file.is_file()]
+    if not there:
+        raise UnknownName("preset of your own", name, [file.stem for file in path.parent.glob("*.*")])
+    for file in there:
+        file.unlink()
+    _presets.cache_clear()
+
+
+def preset_text(value: Preset) -> str:
+    """A preset as TOML, to keep or to hand on."""
+    head = value.model_dump(exclude={"params"}, exclude_none=True)
+    lines = [f"{key} = {_toml(each)}" for key, each in head.items()]
+    return "\n".join([*lines, "", "[params]", *(f"{key} = {_toml(each)}" for key, each in value.params.items()), ""])
 
 
 def _toml(value: Any) -> str:

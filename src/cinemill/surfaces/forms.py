@@ -12,9 +12,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from cinemill.catalogue import Params, bounds, choices, file_kinds
+from cinemill.catalogue import Params, Preset, bounds, choices, file_kinds
 from cinemill.catalogue import preset as named_preset
+from cinemill.catalogue import save_preset as keep
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
+from cinemill.jobs.plan import CHUNK_SECONDS
 from cinemill.operations import Operation, Request, get
 
 _SUFFIXES = "3gp avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv ts vob webm wmv"
@@ -114,6 +116,21 @@ def request(
     values = dict(named_preset(preset, name).params) if preset else {}
     params = get(name).params.of(values | explicit, name)
     return Request(name, params, tuple(inputs), output)
+
+
+def chunk_seconds(name: str, preset: str | None = None) -> float:
+    """Programme per chunk where nobody says it: as the preset of an operation has it, or the default."""
+    found = named_preset(preset, name).chunk_seconds if preset else None
+    return found or CHUNK_SECONDS
+
+
+def save_preset(name: str, called: str, explicit: dict[str, Any], preset: str | None = None) -> Path:
+    """Keep the values that a request of an operation would have beside the defaults. Raises RequestError."""
+    params = request(name, [], None, explicit, preset).params.model_dump(mode="json", exclude_unset=True)
+    given = {key: value for key, value in params.items() if value is not None}
+    found = named_preset(preset, name).chunk_seconds if preset else None
+    told = f"Values of {name}, saved."
+    return keep(Preset(name=called, operation=name, description=told, params=given, chunk_seconds=found))
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,10 @@ class Common:
             autocompletion=_presets,
         ),
     ] = None
+    save_preset: Annotated[
+        str | None,
+        _shared("--save-preset", metavar="NAME", help="Keep the values that are given under a name, for --preset."),
+    ] = None
     overwrite: Annotated[bool, _shared("--overwrite", help="Replace an output that exists.")] = False
     skip_existing: Annotated[bool, _shared("--skip-existing", help="Pass over inputs whose output exists.")] = False
     restart: Annotated[bool, _shared("--restart", help="Throw unfinished work for this output away.")] = False
@@ -63,14 +67,14 @@ class Common:
     dry_run: Annotated[bool, _shared("--dry-run", help="Show what would be done, and do nothing.")] = False
     as_json: Annotated[bool, _shared("--json", help="Print events as JSON, one a line.")] = False
     chunk_seconds: Annotated[
-        float,
+        float | None,
         _shared(
             "--chunk-seconds",
             metavar="S",
             min=0.1,
             help=f"Programme per chunk: what a kill costs at most. [dim](default {CHUNK_SECONDS:g}; at least 0.1 s)[/]",
         ),
-    ] = CHUNK_SECONDS
+    ] = None
     on: Annotated[
         str,
         _shared("--on", metavar="|".join(PLACES), help="Where to run.", autocompletion=lambda: list(PLACES)),
@@ -121,6 +125,8 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
     failures: list[CinemillError] = []
     passed = True
     tasks = forms.batch(name, common.inputs, common.output, explicit, common.preset)
+    if common.save_preset:
+        forms.save_preset(name, common.save_preset, explicit, common.preset)
     for task in tasks:
         try:
             request = task.request()
@@ -146,7 +152,7 @@ def _events(request: Request[Any], common: Common) -> Generator[Event, None, Non
 
     workers = executor(common.on)
     how: Any = {
-        "chunk_seconds": common.chunk_seconds,
+        "chunk_seconds": common.chunk_seconds or forms.chunk_seconds(request.operation, common.preset),
         "overwrite": common.overwrite,
         "restart": common.restart,
         "metrics": common.metrics,

@@ -81,11 +81,24 @@ def _filters(
     look.at_filters(name, as_json)
 
 
-def _presets(as_json: AsJson = False) -> None:
-    """List the presets."""
-    from cinemill.surfaces import look
+def _presets(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this one as a file to hand on.")] = None,
+    add: Annotated[Path | None, typer.Option("--add", metavar="FILE", help="Keep a preset that was handed on.")] = None,
+    remove: Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Forget one of your own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the presets, print one, or keep and forget your own."""
+    from cinemill.catalogue import remove_preset
+    from cinemill.surfaces import look, own_presets
 
-    look.at_presets(as_json)
+    if add:
+        typer.echo(f"kept as {own_presets.add(add)}")
+    elif remove:
+        remove_preset(remove)
+    elif name:
+        typer.echo(own_presets.text(name), nl=False)
+    else:
+        look.at_presets(as_json)
 
 
 def _doctor(as_json: AsJson = False) -> None:
