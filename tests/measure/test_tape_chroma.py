@@ -1,12 +1,14 @@
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import pytest
 from footage import KINDS, VHS, luma, moving, taped, woven
 
+from cinemill.filters import text
 from cinemill.measure import edges
 from cinemill.measure.chroma import ACROSS, DOWN, Shift, across, curves, down, shift
+from cinemill.media import read
 from cinemill.media.types import Frame
 
 SIZE = {"width": 720, "height": 576}
@@ -35,7 +37,7 @@ def test_shift_is_found_within_a_quarter_pixel(scenes, right, below):
     rest = {"chroma_blur": 4, "luma_blur": 0.8}
     found, lower = measured([taped(scene, chroma_shift=right, chroma_drop=below, **rest) for scene in scenes])
     assert found.px == pytest.approx(right, abs=0.25)
-    assert lower.px == pytest.approx(below, abs=0.25)
+    assert lower.px == pytest.approx(below, abs=0.15)
     assert found.error < 0.25
 
 
@@ -43,7 +45,37 @@ def test_shift_is_found_within_a_quarter_pixel_beside_all_other_damage(scenes):
     tape = [taped(scene, **VHS, head_switch=8, chroma_shift=3, chroma_drop=2) for scene in scenes]
     found, lower = measured(tape)
     assert found.px == pytest.approx(3, abs=0.25)
-    assert lower.px == pytest.approx(2, abs=0.5)
+    assert lower.px == pytest.approx(2, abs=0.25)
+
+
+def test_colour_that_lies_otherwise_beside_each_thing_gives_no_answer():
+    """Things that light falls softly over: their colour ends elsewhere than their brightness, each by its own way."""
+    rng = np.random.default_rng(4)
+    luma, chroma = np.full((576, 720), 90, np.float32), np.full((288, 360), 128, np.float32)
+    for top in range(0, 576, 32):
+        beside = rng.normal(0, 2.5)
+        for left in range(60, 660, 100):
+            across = np.arange(720, dtype=np.float32)
+            thing = (np.tanh((across - left) / 3) - np.tanh((across - left - 50) / 3)) / 2
+            tint = (np.tanh((across - left - beside) / 3) - np.tanh((across - left - 50 - beside) / 3)) / 2
+            luma[top : top + 32] += 60 * thing
+            chroma[top // 2 : top // 2 + 16] += 30 * tint[::2]
+    planes = [np.rint(plane).astype(np.uint8) for plane in (luma, chroma, 256 - chroma)]
+    frame = replace(moving("wheels", 1, **SIZE)[0], planes=tuple(planes))
+    assert measured([[frame]])[0] is None
+    assert measured([[frame], [frame]])[0] is None, "seeing it twice makes it no surer"
+
+
+def test_soft_pictures_are_never_told_wrongly_beyond_doubt(real):
+    """Of an animated film, whose light is soft, scene by scene and together."""
+    info = read.probe(real("big_buck_bunny_0_30.webm"))
+    film = islice(read.frames(info), 60, 540)
+    small = text.chain("scale=width:720:height:576").run(frame for n, frame in enumerate(film) if n % 140 < 24)
+    frames = [replace(frame, pts=n) for n, frame in enumerate(list(small)[::6])]
+    tape = taped(frames, **VHS, chroma_shift=3, chroma_drop=2)
+    for scenes in ([tape], [tape[:4]], [tape[4:8]], [tape[8:12]], [tape[12:]]):
+        for found, truth in zip(measured(scenes), (3, 2)):
+            assert found is None or abs(found.px - truth) < max(0.25, 2.5 * found.error)
 
 
 def sampled(frame: Frame, format: str) -> Frame:

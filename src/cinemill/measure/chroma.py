@@ -3,15 +3,19 @@
 Pieces of lines (and of columns) of luma and chroma are correlated by their slopes. Whether colour rises or falls where
 luma rises differs from edge to edge but not from line to line, so the correlations of neighbouring lines and of several
 moments are added, which drowns the noise, and then squared, which drops the sign, before the picture's pieces are added
-up. Luma's steepest slopes count most: overshoot beside an edge would pull the answer. Leaving out one part of the
-picture at a time says how sure the answer is (jackknife). Source for correlating in the frequency domain: C. Knapp and
-G. Carter, The generalized correlation method for estimation of time delay, 1976.
+up. Along the lines luma's steepest slopes count most: overshoot beside an edge would pull the answer. Down the columns
+luma is smoothed first, as what shifts colour by parts of a row smooths that.
+Where light falls softly over things, colour changes in another place than brightness, alike all over a thing and often
+all over a scene. So bands of the picture are left out in turn, and then scenes, and the larger spread says how sure the
+answer is (jackknife). Source for correlating in the frequency domain: C. Knapp and G. Carter, The generalized
+correlation method for estimation of time delay, 1976.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -23,8 +27,6 @@ from cinemill.media.types import Frame, Plane
 Floats = NDArray[Any]
 """float32"""
 
-_STEEP = 5
-"""Power to which a slope's share of the steepest nearby counts."""
 _LINES = 16
 """Neighbouring lines in which an edge runs on with one sign."""
 _UNSURE = 0.25
@@ -35,24 +37,31 @@ _FAINT = 1.0
 """Slope of chroma, in code values per sample, below which rounding decides."""
 _FEW = 0.1
 """How many perfectly correlated pieces there must be, at least, for an answer."""
-_PARTS = 4
-"""Parts of a picture that are left out in turn."""
+_PARTS = 12
+"""Bands of a picture that are left out in turn."""
+_SCENES = 4
+"""Scenes from which on their spread can be told."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """A piece of a line: luma of `core` samples, chroma of up to `span` luma samples more on either side."""
+    """A piece of a line: luma of `core` samples, chroma of up to `span` luma samples more on either side.
+
+    Luma is smoothed by `soft` samples, and a slope counts by the power `steep` of its share of the steepest near by.
+    """
 
     core: int
     span: int
+    steep: int
+    soft: float
 
     @property
     def whole(self) -> int:
         return self.core + 2 * self.span
 
 
-ACROSS = Reach(32, 16)
-DOWN = Reach(16, 8)
+ACROSS = Reach(32, 16, steep=5, soft=0)
+DOWN = Reach(16, 8, steep=2, soft=2)
 """Lines of a field, which is two of the frame."""
 
 
@@ -142,12 +151,14 @@ def _undisturbed(plane: Plane, parity: int, scale: np.float32) -> Floats:
 def _pieces(luma: Floats, chroma: Floats, step: int, reach: Reach, late: float) -> Cross:
     """Lines in rows; `step` luma samples to one of chroma, which lies `late` luma samples behind its index."""
     whole, inside = reach.whole, slice(reach.span, reach.span + reach.core)
+    if reach.soft:
+        luma = np.asarray(cv2.sepFilter2D(luma, -1, _bell(reach.soft), np.ones(1, np.float32)))
     starts = range(0, luma.shape[1] - whole + 1, reach.core)
     edges = np.stack([luma[:, at : at + whole] for at in starts], axis=1)
     colours = np.stack([chroma[:, at // step : (at + whole) // step] for at in starts], axis=1)
     edges, colours = _slope(edges), _slope(colours)
     core = edges[..., inside]
-    core = core * (np.abs(core) / (np.abs(core).max(axis=-1, keepdims=True) + 1e-3)) ** (_STEEP - 1)
+    core = core * (np.abs(core) / (np.abs(core).max(axis=-1, keepdims=True) + 1e-3)) ** (reach.steep - 1)
     edges = np.zeros_like(edges)
     edges[..., inside] = core
     bins = whole // step // 2
@@ -160,6 +171,10 @@ def _pieces(luma: Floats, chroma: Floats, step: int, reach: Reach, late: float) 
         samples=whole // step,
         lines=_LINES,
     )
+
+
+def _bell(sigma: float) -> Floats:
+    return np.asarray(cv2.getGaussianKernel(2 * int(3 * sigma) + 1, sigma, cv2.CV_32F))
 
 
 def _slope(lines: Floats) -> Floats:
@@ -180,10 +195,10 @@ def curves(seen: Sequence[Pair], reach: Reach) -> list[Floats]:
     Lags go from -span to span luma samples, _FINE to a sample.
     """
     totals = [total for plane in zip(*seen) if (total := sum_of(plane))]
-    return [
-        np.sum([_curve(total, slice(part, None, _PARTS), reach) for total in totals], axis=0)
-        for part in range(_PARTS if totals else 0)
-    ]
+    count = len(totals[0].luma) if totals else 0
+    edges = np.linspace(0, count, _PARTS + 1).astype(int)
+    bands = [slice(first, after) for first, after in pairwise(edges)] if count >= _PARTS else []
+    return [np.sum([_curve(total, band, reach) for total in totals], axis=0) for band in bands]
 
 
 def _curve(total: Cross, which: slice, reach: Reach) -> Floats:
@@ -198,17 +213,26 @@ def _curve(total: Cross, which: slice, reach: Reach) -> Floats:
 
 
 def shift(parts: Sequence[Floats], reach: Reach) -> Shift | None:
-    """Where the sum of all curves peaks; None without a clear answer."""
+    """Where the sum of all `curves`, of one scene or of several, peaks; None without a clear answer."""
     if len(parts) < 2:
         return None
     rows = 2 if reach is DOWN else 1
     total = np.sum(parts, axis=0)
-    peaks = np.array([_peak(total - part, reach) for part in parts])
-    # The jackknife: n answers that each leave out one of n parts differ less than the parts' own by n - 1.
-    error = rows * float(np.sqrt((len(parts) - 1) * np.mean(np.square(peaks - peaks.mean()))))
+    scenes = [np.sum(parts[first : first + _PARTS], axis=0) for first in range(0, len(parts), _PARTS)]
+    error = rows * max(_spread(parts, reach), _spread(scenes, reach) if len(scenes) >= _SCENES else 0.0)
     px = rows * _peak(total, reach)
     sure = np.ptp(total) > _FEW and error <= rows * _UNSURE and abs(px) < rows * (reach.span - 1)
     return Shift(px, error) if sure else None
+
+
+def _spread(parts: Sequence[Floats], reach: Reach) -> float:
+    """Standard error of the peak, by answers that each leave out one part.
+
+    These differ less than the parts' own by as many as there are others (jackknife).
+    """
+    total = np.sum(parts, axis=0)
+    peaks = np.array([_peak(total - part, reach) for part in parts])
+    return float(np.sqrt((len(parts) - 1) * np.mean(np.square(peaks - peaks.mean()))))
 
 
 def _peak(curve: Floats, reach: Reach) -> float:

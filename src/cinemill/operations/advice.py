@@ -10,6 +10,7 @@ from cinemill.catalogue import filters
 
 if TYPE_CHECKING:
     from cinemill.measure.analysis import Findings, Measures
+    from cinemill.measure.chroma import Shift
     from cinemill.measure.levels import Levels
     from cinemill.media.types import VideoTrack
 
@@ -120,10 +121,9 @@ def _tape(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             "They are filled from the rows above, so that the size stays.",
             f"head-switch=rows:{found.head_switch}",
         )
-    across = found.chroma_shift.px if found.chroma_shift else 0.0
+    across = _sure(found.chroma_shift, _SHIFT)
     # Upright phone video has its chroma samples between the rows where others have them between the columns.
-    down = found.chroma_drop.px if found.chroma_drop and video.rotation % 180 == 0 else 0.0
-    across, down = (across if abs(across) >= _SHIFT else 0.0), (down if abs(down) >= _DROP else 0.0)
+    down = _sure(found.chroma_drop, _DROP) if video.rotation % 180 == 0 else 0.0
     if across or down:
         yield Advice(
             f"Colour lies {_beside(across, down)} its outlines.",
@@ -131,7 +131,7 @@ def _tape(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             f"chroma-align=x:{across:.1f}:y:{down:.1f}",
         )
     if not found.chroma_shift:
-        yield Advice("There are too few coloured edges to tell whether colour lies beside its outlines.")
+        yield Advice("Too few coloured edges are clear enough to tell whether colour lies beside its outlines.")
     if found.defects and found.defects.dropouts >= _DROPOUTS and video.height <= _TAPE:
         yield Advice(
             f"Dropouts: {_often(found.defects.dropouts, 'white or black streak')}.",
@@ -151,6 +151,11 @@ def _tape(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             "They are filled from what lies beside them. Poles and wires would be taken for scratches.",
             "scratches",
         )
+
+
+def _sure(shift: Shift | None, least: float) -> float:
+    """How far colour lies beside luma, if that is worth moving it and beyond doubt; else 0."""
+    return shift.px if shift and abs(shift.px) >= max(least, 2 * shift.error) else 0.0
 
 
 def _beside(across: float, down: float) -> str:
