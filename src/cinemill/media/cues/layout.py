@@ -259,7 +259,8 @@ def _clamped(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
     for word in words:
         begins = min(max(word.start, last), end)
         last = min(max(word.end, begins), end)
-        yield replace(word, start=begins, end=last)
+        same = (word.start, word.end) == (begins, last)
+        yield word if same else replace(word, start=begins, end=last)
 
 
 def _labels(words: Sequence[Word], rules: Rules) -> dict[str, str]:
@@ -293,6 +294,11 @@ def _tidy(words: Sequence[Word]) -> Iterator[Word]:
     clock = 0
     for word in words:
         speaker = word.speaker or speaker
+        is_tidy = word.text and not any(map(str.isspace, word.text)) and clock <= word.start <= word.end
+        if is_tidy and word.speaker == speaker:
+            clock = word.start
+            yield word
+            continue
         for number, (text, space) in enumerate(tokens(word.text) if " " in word.text.strip() else [(word.text, True)]):
             bare = text.strip()
             if bare:
