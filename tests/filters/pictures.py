@@ -211,12 +211,27 @@ def with_a_face(frames: Sequence[Frame]) -> list[Frame]:
     return made
 
 
+def shaken(frames: Sequence[Frame]) -> list[Frame]:
+    """Each a few pixels to the side of where the one before was."""
+    made: list[Frame] = []
+    for number, frame in enumerate(frames):
+        dice = np.random.default_rng([number, 5])
+        right, down = (4 * int(by) for by in dice.integers(-1, 2, 2))
+        planes = [
+            np.roll(plane, (down >> v, right >> h), (0, 1))
+            for plane, (h, v, _) in zip(frame.planes, frame.layout.planes)
+        ]
+        made.append(replace(frame, planes=tuple(planes)))
+    return made
+
+
 SPOILED: dict[str, Callable[[Sequence[Frame]], list[Frame]]] = {
     "deblock": blocky,
     "dehalo": ringing,
     "faces": with_a_face,
     "dirt": dusty,
     "scratches": scratched,
+    "stabilise": shaken,
 }
 """What a filter repairs, if it is not what `spotted` makes."""
 
