@@ -37,7 +37,7 @@ _EVEN = 0.12
 """Standard deviation of either side beyond the halo, as a share of the edge's height."""
 _LINES = 240
 """Lines of a picture that are enough to find its edges on."""
-_MOST = 300
+_MOST = 200
 """Edges of a picture that are enough, in one direction."""
 _FEWEST = 150
 """Edges below which their median means little."""
