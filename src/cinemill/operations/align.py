@@ -26,6 +26,8 @@ class Align(CueRules):
     """The words that are said: plain text, or subtitles whose times are to be found anew."""
     track: int = Field(1, ge=1)
     """Which audio track, counted from 1."""
+    model: Path | None = Field(None, file="weights")
+    """A CTC model as ONNX with its vocab.json beside it, such as a wav2vec2 of the language. Left out, PocketSphinx."""
     cues: Literal["auto", "rules", "lines"] = "auto"
     """Cues by the standard's rules, or one for each line of the text or cue of the subtitles. auto keeps those of
     subtitles, and makes them by the rules from plain text."""
@@ -38,7 +40,7 @@ class AlignDecided(Decided):
 
 @operation
 class AlignOperation(Operation[Align, AlignDecided]):
-    """Find when each word of a text is said. In English, offline; other languages are spread over where a voice is.
+    """Find when each word of a text is said: in English out of the box, in others by a CTC model.
 
     The output's suffix says what it becomes: SRT, VTT, ASS, TTML, LRC, JSON with every word.
     """
@@ -69,9 +71,8 @@ class AlignOperation(Operation[Align, AlignDecided]):
             raise OpenFailed(f"{params.text} holds no words.")
         if sum(len(word.text) for word in words) * _SPELLED_MS > seconds * 1000:
             raise InvalidParams(f"{params.text} has {len(words)} words, more than fit into {seconds} s of sound.")
-        notes = (
-            () if _is_english(params, words) else ("no model for this language is here; words are spread over speech.",)
-        )
+        known = params.model or _is_english(params, words)
+        notes = () if known else ("PocketSphinx knows English only; words are spread over speech. --model knows more.",)
         return AlignDecided(notes=notes, seconds=seconds, words=len(words))
 
     def cut(self, request: Request[Align], decided: AlignDecided, seconds: float) -> list[Chunk]:
@@ -90,7 +91,7 @@ class AlignOperation(Operation[Align, AlignDecided]):
         yield 0
         given = _given(params.text)
         words = [word for cue in given.cues for word in _words(cue)]
-        timed = (_heard(samples, words) if _is_english(params, words) else None) or _spread(samples, words)
+        timed = _timed(samples, words, params)
         yield chunk.size
         path.write_text(files.written(_arranged(given, timed, params), "json"), "utf-8")
 
@@ -138,6 +139,15 @@ def _is_english(params: Align, words: Sequence[Word]) -> bool:
         return primary(params.language) == "en"
     letters = [char for word in words for char in word.text if char.isalpha()]
     return sum(char.isascii() for char in letters) > 0.95 * len(letters)
+
+
+def _timed(samples: Any, words: Sequence[Word], params: Align) -> list[Word]:
+    from cinemill.measure import ctc, emissions
+
+    if params.model:
+        heard = emissions.heard(samples, params.model)
+        return ctc.words(heard.emissions, words, heard.vocabulary, heard.step_ms, blank=heard.blank)[0]
+    return (_heard(samples, words) if _is_english(params, words) else None) or _spread(samples, words)
 
 
 def _heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:
