@@ -14,7 +14,7 @@ from bench import Table
 from cinemill.hardware import cores, gpus
 
 PAGE = Path(__file__).parents[1] / "docs" / "bench.md"
-NAMES = ("transcode", "journal", "memory", "startup", "deinterlace", "upscale")
+NAMES = ("transcode", "journal", "memory", "startup", "deinterlace", "upscale", "stylize", "steadiness")
 
 
 def main(names: list[str]) -> None:

@@ -102,7 +102,7 @@ def _separated(flat: Plane, p: Comic, weights: tuple[float, float] | None) -> tu
     shared = cv2.min(cv2.min(cyan, magenta), yellow)
     colours = (cv2.addWeighted(ink, 1, shared, -_REPLACED, 0) for ink in (cyan, magenta, yellow))
     steps = _steps(p.levels)
-    return (*(cv2.LUT(ink, steps) for ink in colours), cv2.LUT(shared, _steps(p.levels, 0.4)))
+    return (*(cv2.LUT(ink, steps) for ink in colours), cv2.LUT(shared, _steps(p.levels, 0.5)))
 
 
 @lru_cache(maxsize=16)
