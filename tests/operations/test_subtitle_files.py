@@ -167,3 +167,15 @@ def test_the_command_exits_with_1_when_a_rule_is_broken(film: Path, tmp_path: Pa
     assert said.events[-1]["event"] == "done"
     assert said.events[-1]["result"]["findings"]
     assert cinemill("lint-subtitles", film, "--fail-on", "never").code == 0
+
+
+def test_turns_part_cues_between_speakers(tmp_path: Path) -> None:
+    source, turns = tmp_path / "talk.srt", tmp_path / "talk.rttm"
+    source.write_text(
+        "1\n00:00:00,000 --> 00:00:08,000\nWe waited for you all night long.\nI could not come to the bridge.\n"
+    )
+    turns.write_text("SPEAKER x 1 0.0 4.2 <NA> <NA> Anna <NA> <NA>\nSPEAKER x 1 4.2 3.8 <NA> <NA> Bert <NA> <NA>\n")
+    do("convert-subtitles", source, tmp_path / "talk.vtt", lay_out=True, turns=str(turns), labels=True)
+    cues = files.read(tmp_path / "talk.vtt").transcript.cues
+    assert [(cue.speaker, cue.lines[0].split()[0]) for cue in cues] == [("Anna", "[Anna]"), ("Bert", "[Bert]")]
+    assert not any(cue.words for cue in cues)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field
 from cinemill.operations import Chunk, Decided, Operation, Request, operation
-from cinemill.operations.cue_params import PictureRules, picture, read_cues, refuse_nothing, rules_of, with_language
+from cinemill.operations.cue_params import (
+    PictureRules,
+    picture,
+    read_cues,
+    refuse_nothing,
+    rules_of,
+    with_language,
+    with_speakers,
+)
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Transcript
@@ -26,6 +34,8 @@ class ConvertSubtitles(PictureRules):
     """Of the input. Left out, it is found."""
     lay_out: bool = False
     """Make new cues and lines by the standard's rules."""
+    turns: Path | None = Field(None, file="any")
+    """RTTM file that says who speaks when, for cues that are laid out."""
     labels: bool = False
     """Name a speaker in brackets wherever the speaker changes, when cues are laid out."""
     strip_sdh: bool = False
@@ -98,9 +108,12 @@ def _converted(transcript: Transcript, params: ConvertSubtitles, rate: Any, cuts
     done = replace(transcript, cues=tuple(within_programme(transcript.cues)))
     done = sdh.stripped(done) if params.strip_sdh else done
     if params.lay_out:
+        done = with_speakers(done, params.turns)
         rules = rules_of(params, done.language)
         rate = params.frame_rate or rate
+        timed = all(cue.words for cue in transcript.cues)
         done = layout.lay_out(done, rules, frame_rate=rate, cuts=cuts, labels=params.labels)
+        done = done if timed else replace(done, cues=tuple(replace(cue, words=()) for cue in done.cues))
     elif params.frame_rate:
         done = replace(done, frame_rate=params.frame_rate)
     return emphasis.highlighted(done) if params.highlight_words else done

@@ -87,6 +87,16 @@ def _looked(info: Any, cuts: list[int]) -> Iterator[int]:
     cuts += [round((one.pts * one.time_base - begins) * 1000) for one in found[1:]]
 
 
+def with_speakers(transcript: Transcript, turns: Path | None) -> Transcript:
+    """The transcript with the speakers that an RTTM file names. Raises OpenFailed."""
+    from cinemill.media.cues import files, speakers
+
+    if turns is None:
+        return transcript
+    found = files.read(turns, "rttm").transcript.cues
+    return speakers.assigned(transcript, [speakers.Turn(cue.start, cue.end, cue.speaker or "") for cue in found])
+
+
 def refuse_nothing(transcript: Transcript, path: Path) -> None:
     """Raises OpenFailed for a file without a single cue."""
     if not transcript.cues:

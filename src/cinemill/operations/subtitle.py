@@ -12,7 +12,7 @@ from cinemill.catalogue import Field
 from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise
 from cinemill.operations.convert_subtitles import FORMAT_NAMES, write
-from cinemill.operations.cue_params import CueRules, picture, rules_of
+from cinemill.operations.cue_params import CueRules, picture, rules_of, with_speakers
 from cinemill.operations.recognise import WhisperOptions
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Subtitle(CueRules, WhisperOptions):
     """Which audio track, counted from 1."""
     output_format: FORMAT_NAMES | None = None
     """Of the output. Left out, its suffix says it."""
+    turns: Path | None = Field(None, file="any")
+    """RTTM file that says who speaks when; a new speaker begins a new cue, or gets a dash."""
     labels: bool = False
     """Name a speaker in brackets wherever the speaker changes."""
     highlight_words: Literal[True, False] = False
@@ -162,6 +164,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
             yield 0.5
         rate = params.frame_rate or rate
         rules = rules_of(params, transcript.language)
+        transcript = with_speakers(transcript, params.turns)
         laid = layout.lay_out(transcript, rules, frame_rate=rate, cuts=cuts, labels=params.labels)
         laid = emphasis.highlighted(laid) if params.highlight_words else laid
         write(laid, params.output_format, request.output, output, size, params.karaoke)
