@@ -34,17 +34,20 @@ def read(path: Path) -> Cube:
 @lru_cache(maxsize=8)
 def _read(path: Path, size: int, mtime_ns: int) -> Cube:
     try:
-        return _parsed(path.read_text("utf-8"), path)
-    except (UnicodeDecodeError, ValueError):
+        text = path.read_text("utf-8")
+        lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        return _parsed(lines, path)
+    except InvalidParams:
+        raise
+    except ValueError:
         raise InvalidParams(f"lut {path} is no .cube file: it holds something other than lines of numbers.") from None
 
 
-def _parsed(text: str, path: Path) -> Cube:
+def _parsed(lines: list[list[str]], path: Path) -> Cube:
     import numpy as np
 
-    words = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    facts = {first.upper(): rest for first, *rest in words if first[0].isalpha()}
-    rows = [line for line in words if not line[0][0].isalpha()]
+    facts = {first.upper(): rest for first, *rest in lines if not _is_number(first)}
+    rows = [line for line in lines if _is_number(line[0])]
     if "LUT_3D_SIZE" not in facts:
         kind = "a table of one dimension" if "LUT_1D_SIZE" in facts else "no table: it names no LUT_3D_SIZE"
         raise InvalidParams(f"lut {path} is {kind}; give a .cube of three dimensions.")
@@ -60,6 +63,14 @@ def _parsed(text: str, path: Path) -> Cube:
     if not np.isfinite(values).all() or low.shape != (3,) or high.shape != (3,) or not (high > low).all():
         raise InvalidParams(f"lut {path} is damaged: it holds numbers that are none, or an empty domain.")
     return Cube(values, low, high)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def through(cube: Cube, colours: Any) -> Any:

@@ -137,12 +137,11 @@ def styled(params: Stylize) -> Chain:
 
 
 def _values(params: Stylize) -> dict[str, Any]:
-    if not params.values.strip():
-        return {}
-    (step,) = text.chain(f"{params.style}={params.values}").steps or (None,)
-    if step is None or step.filter.name != params.style:
+    """What `values` says. Raises InvalidParams."""
+    steps = text.chain(f"{params.style}={params.values}").steps if params.values.strip() else ()
+    if len(steps) > 1:
         raise InvalidParams(f"values={params.values!r} is refused: they come in pairs name:value, joined by colons.")
-    return step.as_data()["params"]
+    return steps[0].params.model_dump(exclude_unset=True) if steps else {}
 
 
 def _says(params: Stylize) -> str:
