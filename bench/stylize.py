@@ -18,7 +18,7 @@ from cinemill.hardware import cores
 from cinemill.media import heap, lavfi, read
 from cinemill.media.types import Frame
 
-_SECONDS, _FPS = 15, 24
+_SECONDS, _FPS = 10, 24
 _OURS, _ROUNDS = 96, 2
 """Pictures that our filters are timed on, and turns of the whole operations."""
 

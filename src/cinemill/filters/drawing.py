@@ -127,7 +127,7 @@ def shape_of(frame: Frame) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def paper(height: int, width: int, grain: float, seed: int = 0) -> Plane:
     """(height, width) uint8: how high paper is, evenly from 0 to 255, in bumps `grain` px wide; read-only."""
     return tiled(_bumps(grain, seed), height, width)
@@ -143,7 +143,7 @@ def tiled(tile: Plane, height: int, width: int) -> Plane:
     return plane
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)
 def _bumps(grain: float, seed: int) -> Plane:
 
     values = noise(TILE, grain, seed) + 0.6 * noise(TILE, 3 * grain, seed + 1)
