@@ -9,6 +9,7 @@ import pytest
 from pictures import woven
 from repairs import SEEDS, clean, deepened, noisy, psnr, same, still, through, twice
 
+from cinemill import hardware
 from cinemill.media.types import Frame
 
 NOISE = "simulate.tape=luma_noise:6:chroma_noise:8"
@@ -105,3 +106,14 @@ def test_strength_is_a_share_of_the_change() -> None:
     tape = noisy(clean(5)[:5], 6)
     whole, half = (through(f"denoise.mc={s}", tape)[2].planes[0].astype(float) for s in (1, 0.5))
     assert np.abs(half - (whole + tape[2].planes[0]) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("chain", ["denoise.mc", "dropouts", "dirt", "dehalo", "chroma-noise"])
+def test_number_of_threads_changes_no_bit(chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = through("simulate.tape=luma_noise:6:chroma_noise:8:dropouts:20:ringing:0.3", clean(2))
+    made: list[list[Frame]] = []
+    for threads in (1, 4):
+        monkeypatch.setattr(hardware, "cores", lambda count=threads: count)
+        made.append(through(chain, tape))
+    assert same(*made)
+    assert not same(made[0], tape)

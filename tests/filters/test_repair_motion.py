@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 
@@ -11,6 +13,7 @@ import pytest
 from repairs import clean, noisy, still, texture, twice
 
 from cinemill.filters.neighbours import windows
+from cinemill.measure import motion
 from cinemill.measure.motion import Match, Motion, Still, moved, noise_between
 from cinemill.measure.trails import Trails
 from cinemill.media.types import Frame
@@ -113,11 +116,33 @@ def test_threads_that_share_trails_find_the_same() -> None:
             assert np.array_equal(flow, match.flow)
 
 
+def test_pictures_go_with_all_that_is_known_of_them_when_nobody_holds_them() -> None:
+    """At once, and not when the interpreter looks for circles: pictures are large."""
+    trails, window = Trails(), stills(noisy(clean(5), 3))
+    gone = [weakref.ref(one) for one in window]
+    gc.disable()
+    try:
+        for match in trails.along(window, 2, 1):
+            match.values(0)
+        del match, window[1:]
+        assert [one() is None for one in gone] == [False, *[True] * (len(gone) - 1)]
+    finally:
+        gc.enable()
+
+
 def test_picture_that_does_not_move_is_fetched_as_it_is() -> None:
     there = stills(still(texture(96, 128), 1))[0]
     match = Match(there, np.zeros((24, 32, 2), np.float32))
     assert np.abs(match.values(0) - there.values[0]).max() < 1
     assert all(np.array_equal(match.values(number), there.values[number]) for number in (1, 2))
+
+
+def test_large_pictures_are_moved_without_an_enlarged_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    window = stills(list(clean(5)[:2]))
+    (match,) = Trails().along(window, 0, 1)
+    small = match.values(0)
+    monkeypatch.setattr(motion, "_LARGEST", 0)
+    assert 0 < np.abs(match.values(0) - small).mean() < 1
 
 
 def test_noise_of_two_pictures_is_measured() -> None:

@@ -66,8 +66,7 @@ def dehalo(frames: Iterator[Frame], p: Dehalo) -> Iterator[Frame]:
     seen: WeakKeyDictionary[Still, Once[tuple[Floats, Floats]]] = WeakKeyDictionary()
 
     def profiles(still: Still) -> tuple[Floats, Floats]:
-        planes, bits = still.planes, still.bits
-        return seen.setdefault(still, Once(lambda: _both_ways(_luma(planes[0], bits), p.radius)))()
+        return seen.setdefault(still, Once())(lambda: _both_ways(_luma(still.planes[0], still.bits), p.radius))
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
         across, down = (_filter(pooled, p) for pooled in zip(*map(profiles, window)))

@@ -68,8 +68,8 @@ class _Shot:
         from cinemill.measure.motion import Once
 
         self.frame = frame
-        self._whole = Once(lambda: self._taken_apart(1))
-        self._fields = Once(lambda: self._taken_apart(2))
+        self._whole: Once[tuple[Still, ...]] = Once()
+        self._fields: Once[tuple[Still, ...]] = Once()
 
     @property
     def fields(self) -> int:
@@ -79,7 +79,7 @@ class _Shot:
 
     def stills(self, count: int) -> tuple[Still, ...]:
         """The frame as one picture, or as the upper and the lower field."""
-        return self._whole() if count == 1 else self._fields()
+        return (self._whole if count == 1 else self._fields)(lambda: self._taken_apart(count))
 
     def _taken_apart(self, count: int) -> tuple[Still, ...]:
         from cinemill.measure.motion import Still

@@ -35,6 +35,8 @@ _VISIBLE = 2.0
 """Mean difference, in code values, below which two pictures count as one scene however little contrast they have."""
 _SAMPLES = 10_000
 """Samples that noise is measured on, which tells it within 2 %."""
+_LARGEST = 4_000_000
+"""Samples of luma above which no enlarged copy is kept: with those of its neighbours it would take gigabytes."""
 _REPEAT = 8.0
 """Mean difference of the worst 3 x 3 patch of two guides that show the same picture, coded twice."""
 
@@ -42,16 +44,16 @@ _REPEAT = 8.0
 class Once(Generic[T]):
     """A value that is made when it is first asked for, and once, however many threads ask."""
 
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: list[T] = []
 
-    def __call__(self) -> T:
+    def __call__(self, make: Callable[[], T]) -> T:
+        """The value, which `make` makes if nobody has asked before. It is not kept: it may hold who asks."""
         if not self._made:
             with self._lock:
                 if not self._made:
-                    self._made.append(self._make())
+                    self._made.append(make())
         return self._made[0]
 
 
@@ -61,15 +63,15 @@ class Still:
     def __init__(self, planes: Sequence[Plane], bits: int) -> None:
         self.planes = tuple(planes)
         self.bits = bits
-        self._values = Once(lambda: tuple(map(self._eight_bits, self.planes)))
-        self._fine = Once(lambda: _doubled(self.values[0]))
-        self._guide = Once(lambda: _guide(self.luma))
-        self._coarse = Once(lambda: _half(self._guide()))
+        self._values: Once[tuple[Floats, ...]] = Once()
+        self._fine: Once[Floats] = Once()
+        self._guide: Once[Plane] = Once()
+        self._coarse: Once[Plane] = Once()
 
     @property
     def values(self) -> tuple[Floats, ...]:
         """The planes in 8-bit code values."""
-        return self._values()
+        return self._values(lambda: tuple(map(self._eight_bits, self.planes)))
 
     @property
     def luma(self) -> Plane:
@@ -79,12 +81,12 @@ class Still:
     @property
     def guide(self) -> Plane:
         """What motion is looked for in: uint8 luma at half size, smoothed."""
-        return self._guide()
+        return self._guide(lambda: _guide(self.luma))
 
     @property
     def coarse(self) -> Plane:
         """The guide at half its size."""
-        return self._coarse()
+        return self._coarse(lambda: _half(self.guide))
 
     @property
     def fine(self) -> Floats:
@@ -93,7 +95,7 @@ class Still:
         Linear interpolation of these is faster than cubic interpolation. It takes off a little of the finest detail and
         of more noise: means of several pictures come 0.2 dB closer.
         """
-        return self._fine()
+        return self._fine(lambda: _doubled(self.values[0]))
 
     def _eight_bits(self, plane: NDArray[Any]) -> Floats:
         values = plane.astype(np.float32)
@@ -121,6 +123,8 @@ class Match:
 
     def values(self, number: int) -> Floats:
         """Plane `number` of the other picture in 8-bit code values, moved onto ours."""
+        if number == 0 and self.still.planes[0].size > _LARGEST:
+            return moved(self.still.values[0], self.flow, sharp=True)
         if number == 0:
             plane, maps = self.still.fine, _led(self.flow, *self.still.planes[0].shape, steps=2)
         else:

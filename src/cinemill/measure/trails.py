@@ -71,7 +71,7 @@ class Trails:
         return (before, after) if before and after else None
 
     def _pair(self, first: Still, second: Still) -> _Pair:
-        return self._pairs.setdefault(first, Once(lambda: self._searched(first.coarse, second.coarse)))()
+        return self._pairs.setdefault(first, Once())(lambda: self._searched(first.coarse, second.coarse))
 
     def _searched(self, first: Plane, second: Plane) -> _Pair:
         if any(side < least for side, least in zip(sorted(first.shape), _SMALLEST)):
