@@ -304,6 +304,16 @@ def test_ways_lead_back_to_where_things_were() -> None:
     assert abs(np.median(middle[..., 1])) < 0.3
 
 
+@pytest.mark.parametrize("style", ["pencil", "comic"])
+def test_what_goes_along_with_a_scene_follows_from_the_frames_of_the_halo(style: str) -> None:
+    wanted = chain((style, {"anchor": "scene"}))
+    halo = wanted.halo(Fraction(25))
+    assert halo is not None
+    frames = movie(90)
+    whole, part = run(wanted, frames), run(wanted, frames[80 - halo[0] :])
+    assert max(worst(one, other) for one, other in zip(whole[80:], part[halo[0] :])) == 0
+
+
 def test_every_frame_knows_its_palette_from_the_frames_just_before_it() -> None:
     frames = at_times(still(np.clip(textured() + 0.6 * n, 0, 255), 128 + n // 4, 120) for n in range(100))
     whole, part = Scenes(6, 1.0), Scenes(6, 1.0)

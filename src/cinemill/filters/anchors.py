@@ -115,12 +115,12 @@ class Tiles:
     planes: tuple[Plane, ...]
 
 
-def laid(tiles: Tiles, shape: tuple[int, ...], places: Places, frame: Frame | None = None) -> tuple[Plane, ...]:
-    """Tiles that repeat, laid over a plane of a shape: on the paper, or where what `frame` shows has gone with them."""
+def laid(tiles: Tiles, shape: tuple[int, ...], places: Places) -> tuple[Plane, ...]:
+    """Tiles that repeat, laid over a plane of a shape: on the paper, or where they have gone with what is shown."""
     import cv2
     import numpy as np
 
-    if places is None or frame is None:
+    if places is None:
         return _on_paper(tiles, shape)
     made: Any = None
     sheet = _sheet(tiles, shape)

@@ -134,7 +134,7 @@ def _printed(
     base, *takes = _prints(number, differences(frame))
     total = np.full(shape, round(base), np.uint8)
     tiles = _screens(round(max(_FINEST, p.dot * unit(frame)), 2), across, down)
-    screens = laid(tiles, shape, places, frame)
+    screens = laid(tiles, shape, places)
     for ink, screen, (right, low), take in zip(inks[:-1], screens, _AWAY, takes):
         away = round(right * p.offset * unit(frame)) >> across, round(low * p.offset * unit(frame)) >> down
         cover = _dotted(_placed(ink, (width, height), *away), screen, p)

@@ -112,7 +112,7 @@ def _hatched(low: Plane, places: Places, p: Pencil, frame: Frame) -> Plane:
 
     tone = resized(cv2.GaussianBlur(low, (0, 0), 1.2), shape_of(frame))
     tiles = _screens(round(max(_FINEST, p.spacing * unit(frame)), 1))
-    screen = _chosen(laid(tiles, (frame.height, frame.width), places, frame), low, shape_of(frame))
+    screen = _chosen(laid(tiles, (frame.height, frame.width), places), low, shape_of(frame))
     return cv2.addWeighted(screen, 1.1 * p.hatching, tone, -1.1 * p.hatching, 0)
 
 

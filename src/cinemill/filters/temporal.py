@@ -32,7 +32,7 @@ _ALIKE = 12.0
 
 
 class Temporal(Params):
-    strength: float = Field(0.75, ge=0, le=1)
+    strength: float = Field(0.9, ge=0, le=1)
     """How much of the past each frame gets, of four fifths at 1. 0 leaves every frame as it is."""
     mode: Literal["motion", "plain", "edges"] = "motion"
     """motion follows what moves. plain averages in place. edges follows what moves and steadies outlines alone."""
