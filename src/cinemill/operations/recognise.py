@@ -71,7 +71,7 @@ class WhisperOptions(Params):
     suppress_numerals: Literal[True, False] = False
     """Write numbers in words."""
     threads: int = Field(0, ge=0, le=256)
-    """Cores that the model may use; 0 for as many as it likes."""
+    """Cores that the model may use; 0 for all that this process may."""
 
     @field_validator("suppress_tokens")
     @classmethod
@@ -185,9 +185,10 @@ class Whisper:
 
     def _load(self) -> None:
         from cinemill.engines import install
+        from cinemill.hardware import cores
 
-        names = ("device", "device_index", "compute_type", "threads", "download")
-        params = {name: getattr(self.options, name) for name in names}
+        names = ("device", "device_index", "compute_type", "download")
+        params = {name: getattr(self.options, name) for name in names} | {"threads": self.options.threads or cores()}
         install.warm("whisper").load({"model": self.model, **params}, _FETCHING if self.options.download else _LOADING)
 
     def _run(self, asked: dict[str, Any], samples: Sequence[Any]) -> Iterator[Any]:
