@@ -149,7 +149,8 @@ class Whisper:
         from cinemill.settings import settings
 
         fetch = self.options.download and not settings().offline
-        here = next(self._run({"task": "has", "model": self.model}, []))[0]
+        # To its end: an answer that is left early ends the process.
+        ((here, _),) = self._run({"task": "has", "model": self.model}, [])
         if not here and not fetch:
             size = f" ({SIZES_MB[self.model]} MB)" if self.model in SIZES_MB else ""
             raise MissingModel(
