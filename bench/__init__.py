@@ -18,6 +18,7 @@ from pathlib import Path
 from cinemill.media.program import ffmpeg
 
 CINEMILL = str(Path(sys.executable).with_name("cinemill"))
+PAGE = Path(__file__).parents[1] / "docs" / "bench.md"
 MEDIA = Path(os.environ.get("CINEMILL_TEST_MEDIA") or Path(__file__).parents[2] / "shared" / "media")
 
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import Table
+from bench import PAGE, Table
 from cinemill.hardware import cores, gpus
 
-PAGE = Path(__file__).parents[1] / "docs" / "bench.md"
-NAMES = ("transcode", "journal", "memory", "startup", "deinterlace", "upscale", "stylize", "steadiness")
+NAMES = ("transcode", "journal", "memory", "startup", "deinterlace", "upscale", "denoise", "pngs")
+NAMES += ("stylize", "steadiness")
 
 
 def main(names: list[str]) -> None:

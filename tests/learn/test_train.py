@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from cinemill.errors import InvalidParams, UnknownName
-from cinemill.learn import export, leaves, recipes, tasks, train
+from cinemill.learn import export, leaves, nets, recipes, tasks, train
 
 TINY = recipes.Recipe(task="deinterlace", width=8, deep=8, depth=1, clips=48, steps=120, batch=4, crop=64)
 
@@ -66,6 +66,33 @@ def test_its_onnx_says_the_same_in_eight_bits(trained: list[train.Progress], fol
     assert path.stat().st_size < 100_000
     odd = np.random.default_rng(1).random((1, 5, 20, 36), np.float32)
     assert export.run(path, odd).shape == (1, 1, 20, 36)
+
+
+@pytest.mark.parametrize("task", ["upscale", "denoise"])
+def test_other_tasks_get_better_too_and_go_into_eight_bits(task: str, folder: Path, tmp_path: Path) -> None:
+    recipe = TINY.model_copy(update={"task": task})
+    (tmp_path / "clips-0-48.npy").symlink_to(next(folder.glob("clips-*.npy")))
+    deque(train.train(recipe, tmp_path), maxlen=0)
+    given, wanted = export.unseen(recipe)
+    net = train.learned(recipe, tmp_path)
+    with torch.inference_mode():
+        errors = [
+            np.log(np.square(each(torch.from_numpy(given)).numpy() - wanted).mean((1, 2, 3))).mean()
+            for each in (tasks.TASKS[task](recipe).network(), net)
+        ]
+    assert errors[1] < errors[0] - 0.3
+    assert -0.1 < export.export(net, recipe, tmp_path / "net.onnx") < 0.5
+
+
+def test_a_network_that_enlarges_begins_as_a_cubic_kernel() -> None:
+    net = nets.Upscaler(4, 4, 1)
+    with torch.no_grad():
+        for value in net.body.parameters():
+            value.zero_()
+        ramp = torch.linspace(0, 1, 16).expand(1, 1, 12, 16)
+        made = net(ramp)[0, 0, 6:-6, 6:-6]
+    wanted = np.interp((np.arange(32) + 0.5) / 2 - 0.5, np.arange(16), np.linspace(0, 1, 16))[6:-6]
+    assert np.abs(made.numpy() - wanted).max() < 1e-6
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The film scene's deinterlacers, through VapourSynth: QTGMC, its reference, and NNEDI3.
+"""The film scene's deinterlacers, through VapourSynth: QTGMC, its reference, and NNEDI3, which enlarges too.
 
 Sources: vs-jetpack's QTempGaussMC after V. Grunzweig's QTGMC and Didée's TempGaussMC; znedi3 after tritical's NNEDI3.
 They run in the `vapoursynth` engine. QTGMC's temporal filters see a bounded neighbourhood, so a stream can be cut; its
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, tee
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Params
 from cinemill.filters import stream_filter
+from cinemill.filters.model import check_progressive
+from cinemill.filters.upscale_learned import doubled
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -42,7 +44,7 @@ def _rate(p: Bob, rate: Fraction) -> Fraction:
     return rate * 2 if p.output == "field" else rate
 
 
-def _check(p: Bob, frame: Frame) -> None:
+def _check(p: Params, frame: Frame) -> None:
     from cinemill.engines import engines
     from cinemill.engines.install import command
 
@@ -61,6 +63,33 @@ def qtgmc(frames: Iterator[Frame], p: Qtgmc) -> Iterator[Frame]:
 def nnedi(frames: Iterator[Frame], p: Bob) -> Iterator[Frame]:
     """Deinterlace with NNEDI3: fine edges from one field, flickers at rest. Needs the same engine as qtgmc."""
     return _bob(frames, p, {"method": "nnedi"})
+
+
+class Znedi3(Params):
+    """NNEDI3 has nothing to choose here."""
+
+
+def _check_upscale(p: Znedi3, frame: Frame) -> None:
+    check_progressive(p, frame)
+    _check(p, frame)
+
+
+@stream_filter("upscale.znedi3", halo=(0, 0), accepts=_FORMATS, check=_check_upscale)
+def znedi3(frames: Iterator[Frame], p: Znedi3) -> Iterator[Frame]:
+    """Enlarge twice with NNEDI3, colour by Lanczos' kernel. Needs the same engine as qtgmc."""
+    import numpy as np
+
+    from cinemill.engines.install import warm
+
+    first = next(frames, None)
+    if first is None:
+        return
+    small, other = tee(chain([first], frames))
+    asked = {"method": "double"} | _facts(first, None) | {"subsampling": ()}
+    luma: Iterator[tuple[dict[str, Any], list[Any]]] = (({}, [np.ascontiguousarray(f.planes[0])]) for f in small)
+    answers = warm("vapoursynth").run(asked, stream=luma, deadline=_DEADLINE)
+    for (_, (data,)), frame in zip(answers, doubled(other)):
+        yield replace(frame, planes=(_array(data, frame.planes[0]), *frame.planes[1:]))
 
 
 def _bob(frames: Iterator[Frame], p: Bob, how: dict[str, Any]) -> Iterator[Frame]:
@@ -94,7 +123,7 @@ def _bobbed(frames: Iterator[Frame], first: Frame, output: str, asked: dict[str,
         yield replace(frame, planes=made, field_order="progressive", **whole)
 
 
-def _facts(first: Frame, tff: bool) -> dict[str, Any]:
+def _facts(first: Frame, tff: bool | None) -> dict[str, Any]:
     chroma = first.layout.planes[1]
     matrix = replace(first.colour, matrix=first.colour.effective_matrix(first.height)).codes()[0]
     return {

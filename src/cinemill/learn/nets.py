@@ -70,8 +70,8 @@ class Upscaler(nn.Module):
 
 
 def _bicubic() -> Tensor:
-    """(4, 5, 5): the weights of a pixel's neighbours in each of the four that it becomes (Keys, a = -0.75)."""
-    along = torch.tensor([[-0.03515625, 0.26171875, 0.87890625, -0.10546875, 0.0]])
+    """(4, 5, 5): the weights of a pixel's neighbours in each of the four that it becomes (Keys, a = -0.5)."""
+    along = torch.tensor([[-0.0234375, 0.2265625, 0.8671875, -0.0703125, 0.0]])
     along = torch.cat([along, along.flip(1)])
     return torch.stack([torch.outer(y, x) for y in along for x in along])
 

@@ -1,7 +1,8 @@
-"""VapourSynth's side: frames stream in, QTempGaussMC makes two of each, they stream out.
+"""VapourSynth's side: frames stream in, a deinterlacer makes two of each or an upscaler a larger one, they stream out.
 
-A run's parameters: width, height, bits, subsampling (log2), tff, method, preset, matrix (H.273 code). Each message of
-the stream is one frame, a blob per plane, tight; each piece of the answer is one frame alike.
+A run's parameters: width, height, bits, subsampling (log2; none for grey), matrix (H.273 code), method, and for
+deinterlacers tff and preset. Each message of the stream is one frame, a blob per plane, tight; each piece of the answer
+is one frame alike.
 """
 
 import sys
@@ -34,13 +35,14 @@ class Source:
         self.count = 0
         self.ended = False
         self.lock = threading.Lock()
-        format = core.query_video_format(vs.YUV, vs.INTEGER, params["bits"], *params["subsampling"])
+        family = vs.YUV if params["subsampling"] else vs.GRAY
+        format = core.query_video_format(family, vs.INTEGER, params["bits"], *params["subsampling"])
         blank = core.std.BlankClip(
             width=params["width"], height=params["height"], format=format, length=ENDLESS, keep=True
         )
         colour = {"_Matrix": params["matrix"], "_Transfer": params["matrix"], "_Primaries": params["matrix"]}
         filled = core.std.ModifyFrame(blank, blank, self.picture)
-        self.clip = filled.std.SetFrameProps(**colour).std.SetFieldBased(2 if params["tff"] else 1)
+        self.clip = filled.std.SetFrameProps(**colour).std.SetFieldBased({None: 0, False: 1, True: 2}[params["tff"]])
 
     def picture(self, n, f):
         planes = self.planes(n)
@@ -76,7 +78,15 @@ def _nnedi3(clip, params):
     return core.znedi3.nnedi3(clip, field=3 if params["tff"] else 2, nsize=4, nns=2, qual=1)
 
 
-METHODS = {"qtgmc": _qtgmc, "nnedi": _nnedi3}
+def _doubled(clip, params):
+    # Each pass keeps a line as the first of two, which is half a new line too high.
+    for _ in range(2):
+        clip = core.znedi3.nnedi3(clip, field=1, dh=True, nsize=0, nns=3, qual=2).std.Transpose()
+    return core.resize.Spline36(clip, src_left=-0.5, src_top=-0.5)
+
+
+METHODS = {"qtgmc": (_qtgmc, 2), "nnedi": (_nnedi3, 2), "double": (_doubled, 1)}
+"""How, and how many frames come of each."""
 
 
 class VapourSynth(wire.Service):
@@ -90,12 +100,13 @@ class VapourSynth(wire.Service):
 
     def run(self, params, blobs, more):
         source = Source(params, more)
-        clip = METHODS[params["method"]](source.clip, params)
+        method, times = METHODS[params["method"]]
+        clip = method(source.clip, params)
         clip = core.resize.Bicubic(clip, format=source.clip.format.id)
         for number, frame in enumerate(clip.frames(close=True)):
-            if source.ended and number >= 2 * source.count:
+            if source.ended and number >= times * source.count:
                 return
-            yield {"number": number}, [np.ascontiguousarray(frame[place]) for place in range(3)]
+            yield {"number": number}, [np.ascontiguousarray(frame[place]) for place in range(clip.format.num_planes)]
 
 
 if __name__ == "__main__":
