@@ -56,7 +56,7 @@ def export(net: nn.Module, recipe: Recipe, path: Path) -> float:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            op_types_to_quantize=["Conv", "Relu", "Add", "DepthToSpace"],
+            op_types_to_quantize=["Conv", "Clip", "Add", "DepthToSpace"],
             nodes_to_exclude=_kept(plain),
         )
         return _decibels(run(whole, given), wanted) - _decibels(run(path, given), wanted)

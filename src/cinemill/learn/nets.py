@@ -20,16 +20,28 @@ class Body(nn.Module):
         super().__init__()
         # Six taps at every second pixel are three over pixels taken two by two.
         first = nn.Conv2d(inputs, width, 6, stride=2, padding=2)
-        self.head = nn.Sequential(first, nn.ReLU(), _conv(width, width), nn.ReLU())
-        self.down = nn.Sequential(_conv(width, deep, stride=2), nn.ReLU())
-        self.inner = nn.Sequential(*(layer for _ in range(depth) for layer in (_conv(deep, deep), nn.ReLU())))
-        self.up = nn.Conv2d(deep, 4 * width, 1)
-        self.tail = nn.Sequential(_conv(width, width), nn.ReLU(), _conv(width, 4 * outputs))
+        self.head = nn.Sequential(first, Stepped(), _conv(width, width), Stepped())
+        self.down = nn.Sequential(_conv(width, deep, stride=2), Stepped())
+        self.inner = nn.Sequential(*(layer for _ in range(depth) for layer in (_conv(deep, deep), Stepped())))
+        self.up = nn.Sequential(nn.Conv2d(deep, 4 * width, 1), Stepped(-1.0), nn.PixelShuffle(2))
+        self.sum = Stepped()
+        self.tail = nn.Sequential(_conv(width, width), Stepped(), _conv(width, 4 * outputs), nn.PixelShuffle(2))
 
     def forward(self, pictures: Tensor) -> Tensor:
         near = self.head(pictures)
-        far = nn.functional.pixel_shuffle(self.up(self.inner(self.down(near))), 2)
-        return nn.functional.pixel_shuffle(self.tail(torch.relu(near + far)), 2)
+        return self.tail(self.sum(near + self.up(self.inner(self.down(near)))))
+
+
+class Stepped(nn.Module):
+    """Values from `low` to 1; while it learns in 255 steps, so that eight bits will do, which gradients do not see."""
+
+    def __init__(self, low: float = 0.0) -> None:
+        super().__init__()
+        self.low, self.steps = low, 255 / (1 - low)
+
+    def forward(self, values: Tensor) -> Tensor:
+        held = values.clamp(self.low, 1.0)
+        return held + ((held * self.steps).round() / self.steps - held).detach() if self.training else held
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

@@ -39,7 +39,8 @@ class Task(ABC):
         """The examples of a step, drawn from (clips, frames, height, width)."""
         rng = np.random.default_rng([self.recipe.seed, 1, step])
         chosen = (np.asarray(clips[i]) for i in rng.integers(0, len(clips), self.recipe.batch))
-        given, wanted = zip(*(self.example(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen))
+        varied = (_lit(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen)
+        given, wanted = zip(*(self.example(rng, clip) for clip in varied))
         return np.stack(given), np.stack(wanted)
 
 
@@ -98,6 +99,20 @@ def _varied(rng: Generator, clip: Clip, crop: int) -> Clip:
     clip = clip[::-1] if backwards else clip
     clip = clip.transpose(0, 2, 1) if turned else clip
     return 255 - clip if negative else clip
+
+
+def _lit(rng: Generator, clip: Clip) -> Clip:
+    """Now and then a soft light flickers over it or passes, as of a fire, a lamp or a cloud."""
+    if rng.random() < 0.65:
+        return clip
+    frames, height, width = clip.shape
+    moments = np.arange(frames, dtype=np.float32)[:, None, None]
+    speed = rng.normal(0, 6, 2) * (rng.random() < 0.5)
+    x = np.arange(width, dtype=np.float32) - (rng.uniform(-0.3, 1.3) * width + speed[0] * moments)
+    y = np.arange(height, dtype=np.float32)[:, None] - (rng.uniform(-0.3, 1.3) * height + speed[1] * moments)
+    light = np.exp(-(x * x + y * y) / (2 * np.exp(rng.uniform(np.log(12), np.log(150))) ** 2))
+    strength = rng.normal(0, 0.3) * (1 + rng.normal(0, 0.5, (frames, 1, 1)))
+    return np.rint(np.clip(clip * (1 + strength * light), 0, 255)).astype(np.uint8)
 
 
 def _held(rng: Generator, clip: Clip) -> Clip:

@@ -35,7 +35,7 @@ _LAST: Final = 0.02
 """Share of the rate that is left at the end."""
 _BORDER: Final = 4
 """Lines and columns at the edge that do not count; a network cannot know what is beyond."""
-_NOISE: Final = (0.6 / 255) ** 2
+_NOISE: Final = (1.0 / 255) ** 2
 """Squared error below which an example is good enough."""
 _MEAN: Final = 0.999
 """How much of the running mean of the weights a step keeps."""
