@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cinemill
-from cinemill.errors import MissingModel
+from cinemill.errors import InvalidParams, MissingModel
 from cinemill.media import read
 from cinemill.settings import settings
 from networks import onnx_file
@@ -39,9 +39,22 @@ def test_a_network_enlarges_and_sound_comes_along(clip: Clip, doubler: Path, tmp
     assert times[0] == times[1]
 
 
+@pytest.mark.parametrize(("scale", "size"), [(None, (192, 128)), (3, (288, 192)), (4, (384, 256)), (1.5, (144, 96))])
+def test_our_own_network_needs_no_model(clip: Clip, tmp_path: Path, scale: float | None, size: tuple[int, int]) -> None:
+    made = tmp_path / "made.mp4"
+    cinemill.run("upscale", clip("sound.mp4"), made, scale=scale, speed="ultrafast")
+    video = read.probe(made).video
+    assert (video.width, video.height) == size
+
+
+def test_what_our_own_network_does_not_know_is_refused(clip: Clip, tmp_path: Path) -> None:
+    with pytest.raises(InvalidParams, match="tile is for other networks than ours"):
+        cinemill.run("upscale", clip("sound.mp4"), tmp_path / "made.mp4", tile=64)
+
+
 def test_without_the_network_the_command_that_gets_it_is_named(clip: Clip, tmp_path: Path) -> None:
     with pytest.raises(MissingModel, match=r"cinemill models get realesr-general-x4v3"):
-        cinemill.run("upscale", clip("sound.mp4"), tmp_path / "made.mp4")
+        cinemill.run("upscale", clip("sound.mp4"), tmp_path / "made.mp4", model="realesr-general-x4v3")
 
 
 def test_pictures_come_in_between_along_the_flow_where_no_network_is(clip: Clip, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def names(**wishes: Any) -> list[str]:
 def test_steps_work_field_by_field_before_pictures_are_whole_and_bars_stay() -> None:
     steps, notes = chosen()
     assert steps[0] == "dropouts"
-    assert names() == ["dropouts", "head-switch", "chroma-align", "deinterlace.bwdif", "denoise.mc"]
+    assert names() == ["dropouts", "head-switch", "chroma-align", "deinterlace.learned", "denoise.mc"]
     assert "Black bars. Left; --crop is for that." in notes
     assert "8 rows are torn. They are filled." in notes
     assert "It is one scene." in notes
@@ -45,7 +45,7 @@ def test_steps_work_field_by_field_before_pictures_are_whole_and_bars_stay() -> 
 
 def test_no_leaves_what_was_found_and_says_so() -> None:
     steps, notes = chosen(dropouts="no", denoise=0, head_switch=0)
-    assert [step.partition("=")[0] for step in steps] == ["chroma-align", "deinterlace.bwdif"]
+    assert [step.partition("=")[0] for step in steps] == ["chroma-align", "deinterlace.learned"]
     assert "Dropouts. Left, as you say." in notes
 
 
@@ -57,7 +57,7 @@ def test_no_leaves_what_was_found_and_says_so() -> None:
         ({"denoise": 0.5}, "denoise.mc=strength:0.5"),
         ({"denoiser": "hqdn3d"}, "denoise.hqdn3d"),
         ({"deinterlace": "yadif"}, "deinterlace.yadif=field_order:tff"),
-        ({"fields": "bff"}, "deinterlace.bwdif=field_order:bff"),
+        ({"fields": "bff"}, "deinterlace.learned=field_order:bff"),
         ({"crop": True}, "crop=left:8"),
     ],
 )
@@ -68,7 +68,7 @@ def test_what_the_user_says_wins_over_what_was_measured(wish: dict[str, Any], st
 @pytest.mark.parametrize("fields", ["progressive", "telecine"])
 def test_named_fields_replace_those_that_were_found(fields: str) -> None:
     made = names(fields=fields)
-    assert "deinterlace.bwdif" not in made
+    assert "deinterlace.learned" not in made
     assert ("ivtc" in made) == (fields == "telecine")
 
 
@@ -104,8 +104,7 @@ def test_everything_that_was_told_makes_one_chain() -> None:
 
 def test_pictures_are_added_before_each_is_enlarged() -> None:
     steps, notes = chosen([], fps="60", upscale="1080p")
-    assert [step.partition("=")[0] for step in steps] == ["interpolate.flow", "upscale.model", "scale"]
-    assert "scale:1.875" in steps[1]
+    assert [step.partition("=")[0] for step in steps] == ["interpolate.flow", "upscale.learned", "scale"]
     assert steps[2].startswith("scale=height:1080:square:true")
     assert any("A network enlarges 576 lines to 1080" in note for note in notes)
     assert any("`cinemill models get rife-4.26`" in note for note in notes)

@@ -69,7 +69,7 @@ def test_a_worn_tape_is_looked_at_mended_and_explained(clean: Path, tape: Path, 
     made, plain = tmp_path / "made.mkv", tmp_path / "plain.mkv"
     steps, notes = restored(tape, made, codec="ffv1")
     assert steps[0] == "dropouts"
-    assert {"head-switch", "chroma-align", "deinterlace.bwdif", "denoise.mc"} <= set(steps)
+    assert {"head-switch", "chroma-align", "deinterlace.learned", "denoise.mc"} <= set(steps)
     told = " ".join(notes)
     assert re.search(r"The lowest [789] rows are torn", told)
     assert re.search(r"Colour lies (2\.[7-9]|3\.[0-3]) px to the right", told)

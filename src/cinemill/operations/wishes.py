@@ -15,8 +15,9 @@ Choice = Literal["auto", "yes", "no"]
 class Restore(VideoOutput):
     fields: Literal["auto", "tff", "bff", "progressive", "telecine"] = "auto"
     """What the picture is made of. auto looks at several places of the file and weighs what the file claims."""
-    deinterlace: Literal["bwdif", "w3fdif", "yadif", "estdif", "nnedi", "qtgmc"] = "bwdif"
-    """How interlaced pictures become full ones. qtgmc is the steadiest, slow, and, as nnedi, an engine to install."""
+    deinterlace: Literal["learned", "bwdif", "w3fdif", "yadif", "estdif", "nnedi", "qtgmc"] = "learned"
+    """How interlaced pictures become full ones. learned is our network; bwdif the best of the fast ones; qtgmc and
+    nnedi are an engine to install."""
     dropouts: Choice = "auto"
     """Fill the streaks that lost signal leaves on a tape. Here and below, auto does so where some were found."""
     head_switch: int | None = Field(None, ge=0, le=64, unit="rows")
@@ -31,8 +32,9 @@ class Restore(VideoOutput):
     """Even out brightness that changes from frame to frame, as old film does."""
     denoise: float | None = Field(None, ge=0, le=1)
     """How much of the noise is taken away; left out, what the noise that was found asks for."""
-    denoiser: Literal["mc", "hqdn3d", "nlmeans"] = "mc"
-    """How. mc follows the motion and measures the noise; hqdn3d is ten times as fast, and softer."""
+    denoiser: Literal["mc", "learned", "hqdn3d", "nlmeans"] = "mc"
+    """How. mc follows the motion and measures the noise; learned is our network; hqdn3d is ten times as fast as mc, and
+    softer."""
     chroma_noise: Choice = "auto"
     """Take noise out of the colours alone."""
     deblock: Choice = "auto"
