@@ -31,8 +31,8 @@ _STILL = 1
 
 
 class Learned(Deinterlace):
-    size: Literal["fast", "balanced", "best"] = "balanced"
-    """Which network: larger ones see finer and take longer."""
+    size: Literal["fast", "balanced"] = "balanced"
+    """Which network: the larger sees finer and takes twice as long."""
 
 
 @stream_filter("deinterlace.learned", halo=(1, 1), accepts=YUV + GREY, rate=double, field_order="progressive")

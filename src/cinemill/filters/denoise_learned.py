@@ -38,7 +38,7 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     from cinemill.measure.motion import Motion, noise_between
     from cinemill.models.weights import network
 
-    motion, clean = Motion(), network("denoise")
+    motion, clean = Motion(), network("denoise-balanced")
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
         here = window[place]

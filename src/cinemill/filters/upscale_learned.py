@@ -48,7 +48,7 @@ def _enlarged(frames: Iterator[Frame]) -> Iterator[Frame]:
     from cinemill.models.weights import network
 
     small, other = tee(frames)
-    return parallel(zip(small, doubled(other)), partial(_sharp, network=network("upscale")), cores())
+    return parallel(zip(small, doubled(other)), partial(_sharp, network=network("upscale-balanced")), cores())
 
 
 def _sharp(pair: tuple[Frame, Frame], network: Callable[[Any], Any]) -> Frame:

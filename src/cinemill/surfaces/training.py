@@ -12,10 +12,10 @@ from cinemill.errors import OutputRefused
 
 
 def train(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="What to learn: deinterlace.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="What to learn: deinterlace, upscale or denoise.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.onnx", help="The network to make.")],
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="One of ours, as fast, balanced or best, or a .toml file.")
+        str, typer.Option(metavar="NAME", help="One of ours, as fast or balanced, or a .toml file.")
     ] = "balanced",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
 ) -> None:
