@@ -16,7 +16,7 @@ from cinemill.media import read
 from cinemill.media.types import Frame
 from cinemill.operations.stylize import Stylize, styled
 
-_CLIPS = {"chaplin": ("chaplin.mp4", (2, 6)), "big_buck_bunny": ("big_buck_bunny_0_30.webm", (4, 12, 24))}
+_CLIPS = {"chaplin": ("chaplin.mp4", (2,)), "big_buck_bunny": ("big_buck_bunny_0_30.webm", (4, 24))}
 """Files, and the seconds at which stretches of them begin."""
 _LENGTH = 16
 _STYLES = ("pencil", "cartoon", "comic", "cinematic")

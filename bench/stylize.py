@@ -123,7 +123,7 @@ def comic(picture: Picture, pitch: int = 7) -> Picture:
                 x = width / 2 + pitch * (column * cosine - row * sine)
                 y = height / 2 + pitch * (column * sine + row * cosine)
                 if 0 <= x < width and 0 <= y < height:
-                    radius = pitch * 0.7 * np.sqrt(tone[int(y), int(x)])
+                    radius = pitch * 0.7 * np.sqrt(max(0.0, tone[int(y), int(x)]))
                     cv2.circle(plate, (int(x), int(y)), int(radius), 255, -1, cv2.LINE_AA)
         plates.append(plate)
     cyan, magenta, yellow, key = (1 - plate / 255.0 for plate in plates)
