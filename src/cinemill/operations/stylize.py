@@ -46,8 +46,8 @@ class Stylize(VideoOutput):
     values: str = ""
     """Values of the style's own parameters, as in dot:9:offset:3; `cinemill filters comic` lists them."""
     temporal: Literal["auto", "on", "off"] = "auto"
-    """Whether the result is steadied along the motion, as the filter temporal does it, and dots and strokes go along with
-    what moves. auto does so where a style shimmers: with neural."""
+    """Whether the result is steadied along the motion, as the filter temporal does it, and dots and strokes go along
+    with what moves. auto does so where a style shimmers: with neural."""
     preview: float | None = Field(None, gt=0, le=600, unit="s")
     """Make only so much from the middle."""
     gallery: bool = False
