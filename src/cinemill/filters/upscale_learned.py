@@ -20,7 +20,7 @@ from cinemill.filters.model import check_progressive
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
 
-_STEP, _MARGIN = 4, 4
+_STEP, _MARGIN = 4, 8
 """Sides come in multiples of the one; the other is how far a picture is continued beyond its edges."""
 
 
