@@ -12,9 +12,9 @@ from cinemill.hardware import cores
 from cinemill.media.types import Frame
 
 _NOISE = "simulate.tape=luma_noise:6:chroma_noise:6"
-_COUNT = 36
+_COUNT = 20
 """Pictures of each clip: bm3d takes a second for one."""
-_SHOWN, _PICTURE, _BOX = "bunny 10 s", 20, (300, 150, 160, 120)
+_SHOWN, _PICTURE, _BOX = "bunny 10 s", 12, (300, 150, 160, 120)
 
 METHODS: dict[str, list[str]] = {
     "hqdn3d": [f"denoise.hqdn3d=strength:{strength}" for strength in (0.3, 0.5, 0.8)],
