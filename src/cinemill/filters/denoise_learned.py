@@ -35,19 +35,22 @@ class Learned(Params):
 @stream_filter("denoise.learned", halo=(1, 1), accepts=YUV + GREY)
 def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     """Denoise with a network of our own: what is left is sharper, in one picture or many."""
-    from cinemill.measure.motion import Motion, noise_between
+    from cinemill.measure.motion import noise_between
+    from cinemill.measure.trails import Trails
     from cinemill.models.weights import network
 
-    motion, clean = Motion(), network("denoise-balanced")
+    trails, clean = Trails(), network("denoise-balanced")
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
         here = window[place]
-        others = [motion.match(here.guide, window[min(max(place + way, 0), len(window) - 1)]) for way in (-1, 1)]
+        beside = [next(trails.along(window, place, step), None) for step in (-1, 1)]
         planes = list(here.planes)
         for number, values in enumerate(here.values):
-            before, after = (other.values(number) for other in others)
-            sigma = p.sigma or max(noise_between(values, other) for other in (before, after))
+            others = [match.values(number) for match in beside if match]
+            sigma = p.sigma or max((noise_between(values, other) for other in others), default=0.0)
             if sigma > _SILENT:
+                # At an end or a cut the one neighbour stands on both sides.
+                before, *_, after = (others or [values]) * 2
                 made = _cleaned(before, values, after, sigma, clean)
                 planes[number] = here.rounded(number, values + p.strength * (made - values))
         return planes
