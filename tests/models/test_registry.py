@@ -50,7 +50,8 @@ def test_models_that_filters_take_by_default_are_listed() -> None:
     for name, declared in filters.items():
         asked = declared.params.model_fields.get("model")
         if asked and isinstance(asked.default, str) and name != "upscale.ncnn":  # whose program brings its own
-            assert OURS[asked.default].used_by == name
+            listed = f"style-{asked.default}" if name == "neural" else asked.default
+            assert OURS[listed].used_by == name
 
 
 def test_every_network_for_pictures_that_we_run_says_what_goes_in_and_out() -> None:
