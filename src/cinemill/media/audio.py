@@ -7,9 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 import av
-import numpy as np
 
-from cinemill.media import clock, jumps
+from cinemill.media import clock, jumps, soundgraph
 from cinemill.media.demux import Damage, decoded, opened, packets_of
 from cinemill.media.index import clock_shifts
 from cinemill.media.types import Audio, AudioTrack, MediaInfo
@@ -17,9 +16,8 @@ from cinemill.media.types import Audio, AudioTrack, MediaInfo
 
 def audio(info: MediaInfo, track: AudioTrack, damage: Damage | None = None) -> Iterator[Audio]:
     """The sound of a track as blocks of float32 samples, at its own rate and channels, in order."""
-    for native in audio_natives(info, track, "fltp", damage=damage):
-        samples = np.array(native.to_ndarray(), np.float32)
-        yield Audio(samples, native.sample_rate, native.pts, native.layout.name)
+    for native in audio_natives(info, track, "flt", damage=damage):
+        yield soundgraph.of_native(native)
 
 
 def audio_natives(
