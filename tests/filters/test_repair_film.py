@@ -15,7 +15,7 @@ from repairs import SEEDS, clean, cost, deepened, noisy, psnr, same, still, text
 from cinemill.damage import film
 from cinemill.damage.amounts import Film
 from cinemill.media import read
-from cinemill.media.types import Frame
+from cinemill.media.types import Frame, Plane
 
 WORN = "simulate.film=grain:2:weave:0.4:flicker:0.04"
 """What film is like besides; chance is drawn from the frame's time, so that it is the same with dirt and without."""
@@ -179,6 +179,23 @@ def test_line_over_part_of_the_height_stays_unless_asked_for() -> None:
 def test_bar_wider_than_the_scratches_that_were_named_stays() -> None:
     barred = with_luma(noisy(GROUND, 1), lambda _, luma: luma + 60 * (np.abs(np.arange(160) - 80) < 6))
     assert same(through("scratches", barred), barred)
+
+
+@pytest.mark.parametrize("depth", [0, -40])
+def test_edges_of_a_picture_between_black_bars_are_no_scratches(depth: float) -> None:
+    """Film in a wide frame is often brighter at its rim."""
+
+    def between(_: int, luma: Plane) -> Plane:
+        luma = luma.copy()
+        luma[:, 21:24] += 20
+        luma[:, :20], luma[:, 20], luma[:, 141:] = 16, 36, 16
+        return luma
+
+    truth = with_luma(noisy(GROUND, 1), between)
+    made = through("scratches", lined(truth, 80.3, depth) if depth else truth)
+    away = [*range(72), *range(90, 160)]
+    assert all(np.array_equal(a.planes[0][:, away], b.planes[0][:, away]) for a, b in zip(made, truth))
+    assert psnr(truth, made) > 45
 
 
 def test_dirt_is_taken_out_of_each_field_on_its_own() -> None:

@@ -114,3 +114,16 @@ def test_what_is_large_enough_is_not_enlarged() -> None:
     steps, notes = remedies.chosen(Restore(upscale="720p"), [], replace(VIDEO, height=1080))
     assert not steps.steps
     assert notes == ["It has 1080 lines already; 720p would not be more."]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (Advice("Film.", "Put together again.", "ivtc=field_order:tff"), "deinterlace=qtgmc is not used: fields are"),
+        (Advice("Progressive."), "deinterlace=qtgmc is not used: no field was found"),
+    ],
+)
+def test_a_method_that_is_named_and_not_needed_is_told(told: Advice, said: str) -> None:
+    assert any(note.startswith(said) for note in chosen([told], deinterlace="qtgmc")[1])
+    assert not any("is not used" in note for note in chosen([told])[1])
+    assert any(note.startswith("denoiser=nlmeans is not used") for note in chosen([told], denoiser="nlmeans")[1])

@@ -30,7 +30,9 @@ _SYMMETRY = 0.5
 _HIDDEN = 0.05
 """How much a place counts where something beside the scratch, or under it, hides it."""
 _BLACK = 28
-"""Code value below which a whole row is a black bar, on which film has no scratches."""
+"""Code value below which a whole row or column is a black bar, on which film has no scratches."""
+_RIM = 3
+"""Columns beside a bar at the side in which the picture's edge is soft, or bright by its own halo."""
 
 
 class Scratches(Params):
@@ -68,6 +70,7 @@ def _lines(values: Floats, p: Scratches) -> Floats:
 
     height, width = values.shape
     part = height // 8 | 1
+    values = _without_bars(values)
     beside = cv2.copyMakeBorder(values, 0, 0, p.width, p.width, cv2.BORDER_REPLICATE)
     left = cv2.blur(np.clip(values - beside[:, :width], -_MOST, _MOST), (1, part))
     right = cv2.blur(np.clip(values - beside[:, 2 * p.width :], -_MOST, _MOST), (1, part))
@@ -78,6 +81,20 @@ def _lines(values: Floats, p: Scratches) -> Floats:
     tall = max(part, round(p.length / 100 * visible))
     lines = np.maximum(*(_tall(sign * evidence, least, tall, part) for sign in (1, -1)))
     return cv2.dilate(lines, np.ones((1, max(1, 2 * p.width - 3)), np.uint8))
+
+
+def _without_bars(values: Floats) -> Floats:
+    """`values` with black bars at the sides, and the picture's rim there, replaced by the column next to them."""
+    import cv2
+    import numpy as np
+
+    width = values.shape[1]
+    lit = np.flatnonzero(cv2.blur(values, (1, 9)).max(axis=0) > _BLACK)
+    if not len(lit) or (lit[0] == 0 and lit[-1] == width - 1):
+        return values
+    left = lit[0] + _RIM if lit[0] else 0
+    right = lit[-1] - _RIM if lit[-1] < width - 1 else width - 1
+    return values[:, np.clip(np.arange(width), left, max(left, right))]
 
 
 def _tall(evidence: Floats, least: float, tall: int, gap: int) -> Floats:

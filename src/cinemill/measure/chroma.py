@@ -29,8 +29,8 @@ Floats = NDArray[Any]
 
 _LINES = 16
 """Neighbouring lines in which an edge runs on with one sign."""
-_UNSURE = 0.25
-"""Pixels of uncertainty above which there is no answer."""
+_UNSURE = 0.35
+"""Pixels of uncertainty above which there is no answer. A cassette's soft colour, on a few stretches, has 0.25."""
 _FINE = 4
 """Steps of a correlation per luma pixel."""
 _FAINT = 1.0

@@ -131,7 +131,7 @@ def _tape(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             f"chroma-align=x:{across:.1f}:y:{down:.1f}",
         )
     if not found.chroma_shift:
-        yield Advice("Too few coloured edges are clear enough to tell whether colour lies beside its outlines.")
+        yield Advice("Too few coloured edges are clear enough to tell whether colour lies left or right of outlines.")
     if found.defects and found.defects.dropouts >= _DROPOUTS and video.height <= _TAPE:
         yield Advice(
             f"Dropouts: {_often(found.defects.dropouts, 'white or black streak')}.",

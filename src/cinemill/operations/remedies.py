@@ -63,7 +63,19 @@ def chosen(params: Restore, told: Sequence[Advice], video: VideoTrack) -> tuple[
     """The chain for what was `told` as far as `params` want it, and for what they want besides."""
     remedies = [*_found(params, told), *_wanted(params, told), *_larger(params, video)]
     notes = [remedy.why for remedy in remedies if remedy.why]
+    notes += _unused(params, [remedy.step for remedy in remedies if remedy.step])
     return _ordered(remedy.step for remedy in remedies if remedy.step), notes
+
+
+def _unused(params: Restore, steps: Sequence[Step]) -> Iterator[str]:
+    """A sentence for each method that the user names and nothing is done by."""
+    done = {step.filter.name.partition(".")[0] for step in steps}
+    given = params.model_fields_set
+    if "deinterlace" in given and "deinterlace" not in done:
+        why = "fields are matched, which loses nothing" if "ivtc" in done else "no field was found"
+        yield f"deinterlace={params.deinterlace} is not used: {why}. --fields tff or bff makes a picture of each."
+    if "denoiser" in given and "denoise" not in done:
+        yield f"denoiser={params.denoiser} is not used: there is hardly any noise. --denoise 0.5 insists."
 
 
 def all_of(told: Sequence[Advice]) -> Chain:
