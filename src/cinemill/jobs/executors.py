@@ -32,7 +32,7 @@ from cinemill.errors import (
     UnknownName,
 )
 from cinemill.hardware import cores, gpus
-from cinemill.jobs.store import JobFolder
+from cinemill.jobs.store import JobFolder, removed
 from cinemill.notices import listening
 from cinemill.operations import Chunk
 
@@ -106,7 +106,7 @@ def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int | str, None, Non
     except Exception as error:
         raise ChunkFailed(f"chunk {chunk.index} met a fault: {type(error).__name__}: {error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        removed(temporary)
 
 
 def _spoilt(chunk: Chunk, error: CinemillError, attempt: int) -> Spoilt:

@@ -131,7 +131,7 @@ def _refuse(request: Request[Any], metrics: bool) -> None:
         return
     try:
         str(output).encode()
-        if output.is_dir():
+        if output.is_dir() and get(request.operation).output != "folder":
             raise OutputRefused(f"{output} is a folder; name a file in it.")
         above = next(folder for folder in output.resolve().parents if folder.exists())
         if not above.is_dir():
@@ -149,7 +149,9 @@ def _refuse_existing(asked: _Asked) -> None:
 
 
 def refuse_existing(output: Path | None, overwrite: bool) -> None:
-    """Raises OutputRefused for an output that exists and may not be replaced."""
+    """Raises OutputRefused for an output that exists and may not be replaced. A folder never is."""
+    if output and output.is_dir():
+        raise OutputRefused(f"{output} exists already, and a folder is not replaced; choose another name.")
     if output and output.exists() and not overwrite:
         raise OutputRefused(f"{output} exists already; add --overwrite to replace it, or choose another output.")
 

@@ -96,7 +96,7 @@ class JobFolder:
         """Give the output its name. Only for the holder of the lock."""
         from cinemill.media.write import durable, said_plainly
 
-        word = Finished(signature=plan.signature, output=identify(temporary), result=result)
+        word = Finished(signature=plan.signature, output=_identity(temporary), result=result)
         with said_plainly(output):
             _write(self.path / "finished.json", word.model_dump_json())
             durable(temporary, output)
@@ -107,7 +107,7 @@ class JobFolder:
             return None
         try:
             word = Finished.model_validate_json((self.path / "finished.json").read_bytes())
-            same = word.signature == signature and word.output == identify(output)
+            same = word.signature == signature and word.output == _identity(output)
         except (OSError, ValidationError, OpenFailed):
             return None
         return word.result if same else None
@@ -115,12 +115,12 @@ class JobFolder:
     def sweep(self) -> None:
         """Remove what was left half done. Only for the holder of the lock."""
         for leftover in self.path.glob("*.tmp*"):
-            leftover.unlink(missing_ok=True)
+            removed(leftover)
 
     def discard_parts(self) -> None:
         """Throw finished parts away. Only for the holder of the lock."""
         for part in self.path.glob("part-*"):
-            part.unlink(missing_ok=True)
+            removed(part)
 
     @contextmanager
     def held(self) -> Generator[None, None, None]:
@@ -182,11 +182,8 @@ class JobFolder:
         """Empty and remove the folder. Whoever finds no lock may enter: only the word of success goes after it."""
         last = ("lock", "finished.json")
         for path in [*(p for p in self.path.glob("*") if p.name not in last), *(self.path / name for name in last)]:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with suppress(OSError):
-                    path.unlink()
+            with suppress(OSError):
+                removed(path)
         with suppress(OSError):
             self.path.rmdir()
         with suppress(OSError):
@@ -229,6 +226,21 @@ class JobFolder:
             return (self.path / "control").read_text()
         except OSError:
             return None
+
+
+def removed(path: Path) -> None:
+    """Take away a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _identity(output: Path) -> Identity:
+    """As of any file; of a folder, its time of change, which a new name leaves as it is."""
+    if not output.is_dir():
+        return identify(output)
+    return Identity(size=0, mtime_ns=output.stat().st_mtime_ns, sample="folder")
 
 
 def listed() -> list[JobFolder]:

@@ -70,9 +70,10 @@ def said_plainly(path: Path) -> Generator[None, None, None]:
 
 
 def durable(path: Path, target: Path) -> None:
-    """Make `path` survive a power cut and give it its final name, replacing what has it."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Make a file, or a folder of files, survive a power cut and give it its final name, replacing a file there."""
+    for each in path.iterdir() if path.is_dir() else (path,):
+        with each.open("rb") as file:
+            os.fsync(file.fileno())
     path.replace(target)
     if os.name == "posix":
         folder = os.open(target.parent, os.O_RDONLY)

@@ -66,7 +66,10 @@ class Operation(ABC, Generic[P, D]):
     decided: type[D]
     inputs: ClassVar[tuple[FileKind, ...]] = ("video",)
     """What it reads, in order. One entry means that several files are a batch."""
-    output: ClassVar[Literal["file", "optional"]] = "file"
+    together: ClassVar[bool] = False
+    """Whether all files that are named make one job, however many; `inputs` says what each of them is."""
+    output: ClassVar[Literal["file", "optional", "folder"]] = "file"
+    """A folder appears under its name when all in it is whole, as a file does, and never takes another's place."""
     makes_video: ClassVar[bool] = False
     """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"

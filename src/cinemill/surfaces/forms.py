@@ -176,6 +176,8 @@ def batch(
 def _groups(operation: Operation[Any, Any], inputs: Sequence[Path]) -> list[tuple[Path, ...]]:
     """The inputs of each job."""
     wanted = len(operation.inputs)
+    if operation.together:
+        return [tuple(dict.fromkeys(file for path in inputs for file in _files(path, operation.name)))]
     if wanted == 1:
         return [(file,) for file in dict.fromkeys(file for path in inputs for file in _files(path, operation.name))]
     if len(inputs) != wanted:
