@@ -36,8 +36,7 @@ test: setup ## the fast tests; ARGS="-m slow" for the others
 bench: setup ## measure against named peers and write docs/bench.md
 	$(BIN)/python -m bench $(ARGS)
 
-serve: setup ## the results of the demo in a browser, at http://127.0.0.1:7860/report.html
-	@test -d "$(OUT)" || $(MAKE) demo
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory "$(OUT)" 7860
+serve: setup ## the studio in a browser, at http://localhost:7860; ARGS="--port 8000" and the like
+	$(BIN)/cinemill serve $(ARGS)
 
 .PHONY: help setup demo check fix gen test bench serve

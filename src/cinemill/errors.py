@@ -7,6 +7,10 @@
       UnsupportedMedia         2     422   no       the media cannot be treated this way without a loss
       OutputRefused            2     422   no       the output exists, is the input, or cannot be written
       ModelRefused             2     422   no       weights that are not safe to read, or not what can be used
+      NotAllowed               2     403   no       a server does not do this, or not for whoever asks
+        NoToken                2     401   no       a server wants a token, and this is none or a wrong one
+      NotHere                  2     404   no       a server has no job or file of this id
+      TooLarge                 2     413   no       more bytes than a server takes
     MissingResource            3     424   no       something must be installed first
       MissingEngine            3     424   no       an engine is not installed
       MissingModel             3     424   no       a model's weights are not here
@@ -28,6 +32,9 @@
       PlanMismatch             7     409   no       parts of another plan are in the way
       JobRunning               7     409   no       another process is working on it
       ChunkFailed              7     409   no       some chunks failed, the others are done and kept
+      JobDied                  7     409   yes      the process of a queued job ended without a word
+      JobStalled               7     409   yes      the process of a queued job did nothing any more
+      QueueFull                7     429   yes      a server has as many jobs waiting as it takes
 
 `Cancelled` stands outside the tree: it is control flow and never logged as an error.
 """
@@ -98,6 +105,22 @@ class OutputRefused(RequestError):
 
 class ModelRefused(RequestError):
     pass
+
+
+class NotAllowed(RequestError):
+    http_status = 403
+
+
+class NoToken(NotAllowed):
+    http_status = 401
+
+
+class NotHere(RequestError):
+    http_status = 404
+
+
+class TooLarge(RequestError):
+    http_status = 413
 
 
 class MissingResource(CinemillError, LookupError):
@@ -188,6 +211,19 @@ class JobRunning(JobError):
 
 class ChunkFailed(JobError):
     pass
+
+
+class JobDied(JobError):
+    retry = "yes"
+
+
+class JobStalled(JobError):
+    retry = "yes"
+
+
+class QueueFull(JobError):
+    http_status = 429
+    retry = "yes"
 
 
 class Cancelled(BaseException):

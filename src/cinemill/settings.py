@@ -45,6 +45,35 @@ class Settings(BaseSettings):
     mirror: str = ""
     """Where models are fetched from instead, such as https://mirror.example. `{url}`, `{host}` and `{path}` stand for
     the address and its parts; without them the mirror takes the place of scheme and host."""
+    token: str = ""
+    """What whoever asks the server has to show, from another machine. Needed for any address but this machine's."""
+    job_lanes: int = 0
+    """Jobs of the server that run at once on the cores. 0 takes a quarter of the cores, two at least; each graphics
+    processor has one job beside that."""
+    job_memory_gb: float = 0.0
+    """Memory that a job of the server may take. 0 takes nine tenths of what there is."""
+    job_cpu_hours: float = 0.0
+    """Processor time that a process of a job may use. 0 is no limit."""
+    stall_minutes: float = 15.0
+    """Minutes after which a job of the server that says and does nothing is ended. 0 waits for ever."""
+    keep_free_gb: float = 1.0
+    """Room on the disk below which the server's jobs wait."""
+    keep_days: float = 30.0
+    """Days after which uploads and ended jobs of the server are removed."""
+    keep_gb: float = 200.0
+    """Room that uploads, and that ended jobs of the server, may take; the oldest go first."""
+    upload_gb: float = 64.0
+    """The largest file that the server takes."""
+    shared_dirs: str = ""
+    """Folders whose files may be named by their path in the server's API, parted by a colon (Windows: a semicolon)."""
+    allow_private_urls: bool = False
+    """Let the server fetch from, and call, addresses of this machine and of the local network."""
+    webhook_secret: str = ""
+    """Key of the signatures on what the server sends to webhooks. Empty makes one, kept in the data directory."""
+
+    @property
+    def shared_folders(self) -> list[Path]:
+        return [Path(text).expanduser() for text in self.shared_dirs.split(os.pathsep) if text]
 
     @classmethod
     def settings_customise_sources(

@@ -98,6 +98,15 @@ class Measuring(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved(Event):
+    """A job of the queue is in another state; `why` is a sentence or empty."""
+
+    kind: ClassVar[str] = "state"
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Done(Event):
     """Always the last event of a job that succeeded."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from cinemill.catalogue import FileKind, Params, operations
+from cinemill.catalogue import preset as named_preset
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -137,3 +138,12 @@ def operation(cls: O) -> O:
 def get(name: str) -> Operation[Any, Any]:
     """The operation called `name`. Raises UnknownName."""
     return operations.get(name)
+
+
+def request(
+    name: str, inputs: Sequence[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
+) -> Request[Any]:
+    """A checked request. Precedence is one line: explicit > preset > default. Raises RequestError."""
+    values = dict(named_preset(preset, name).params) if preset else {}
+    params = get(name).params.of(values | explicit, name)
+    return Request(name, params, tuple(inputs), output)

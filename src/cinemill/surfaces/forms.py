@@ -16,8 +16,9 @@ from cinemill.catalogue import Params, Preset, bounds, choices, file_kinds
 from cinemill.catalogue import preset as named_preset
 from cinemill.catalogue import save_preset as keep
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
-from cinemill.jobs.plan import CHUNK_SECONDS
+from cinemill.jobs.plan import chunk_seconds as chunk_seconds
 from cinemill.operations import Operation, Request, get
+from cinemill.operations import request as request
 
 _SUFFIXES = "3gp avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv ts vob webm wmv"
 MEDIA_SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
@@ -107,21 +108,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def request(
-    name: str, inputs: Sequence[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
-) -> Request[Any]:
-    """A checked request. Precedence is one line: explicit > preset > default. Raises RequestError."""
-    values = dict(named_preset(preset, name).params) if preset else {}
-    params = get(name).params.of(values | explicit, name)
-    return Request(name, params, tuple(inputs), output)
-
-
-def chunk_seconds(name: str, preset: str | None = None) -> float:
-    """Programme per chunk where nobody says it: as the preset of an operation has it, or the default."""
-    found = named_preset(preset, name).chunk_seconds if preset else None
-    return found or CHUNK_SECONDS
 
 
 def save_preset(name: str, called: str, explicit: dict[str, Any], preset: str | None = None) -> Path:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
-from cinemill.surfaces import engines, models, training, tuning
+from cinemill.surfaces import engines, models, serve, training, tuning
 from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
         ("train", training.train),
         ("tune", tuning.tune),
         ("demo", _demo),
+        ("serve", serve.serve),
     ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
     jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", cls=Group)

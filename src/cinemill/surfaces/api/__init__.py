@@ -1,0 +1,1 @@
+"""The studio over HTTP; `app.create_app` puts it together."""
