@@ -24,6 +24,6 @@ def test_errors_and_version_load_standard_library_only() -> None:
 
 
 def test_programs_are_started_in_few_places() -> None:
-    """FFmpeg in one, engines in one, queued jobs in one, with their keeper; beside them only uv, and what lists devices."""
+    """FFmpeg in one, engines in one, queued jobs in one; beside them uv, what lists devices, and who keeps the jobs."""
     starters = {path.name for path in SOURCE.rglob("*.py") if "import subprocess" in path.read_text("utf-8")}
     assert starters == {"program.py", "host.py", "install.py", "hardware.py", "processes.py", "keeper.py"}
