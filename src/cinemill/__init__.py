@@ -63,7 +63,8 @@ def events(
     from cinemill.surfaces import forms
 
     paths = [Path(file) for file in files]
-    count = len(get(operation).inputs)
+    # Where any number of files goes into one, the last is that one.
+    count = len(paths) - 1 if get(operation).together else len(get(operation).inputs)
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
     (task,) = forms.batch(operation, inputs, output, params, preset)
     seconds = forms.chunk_seconds(operation, preset)

@@ -54,6 +54,11 @@ def seen(path: Path) -> list[tape.Picture]:
     return list(tape.examined(tape.pieces(path, standard), standard))
 
 
+def breaks(pictures: list[tape.Picture], standard: Standard) -> list[tuple[int, int]]:
+    runs = tape.Runs(standard)
+    return [(picture.number, jump) for picture in pictures if (jump := runs.jump(picture))]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_written_is_read_from_every_picture(make: Make, kind: str) -> None:
     path = make(kind)
@@ -68,7 +73,7 @@ def test_what_was_written_is_read_from_every_picture(make: Make, kind: str) -> N
     wide = KINDS[kind][3] == "16:9"
     assert {picture.said.wide for picture in pictures} == {wide}
     assert not any(picture.hurt for picture in pictures)
-    assert list(tape.breaks(pictures, fps)) == []
+    assert breaks(pictures, standard) == []
     if kind == "pal50":
         return
     assert [p.said.recorded for p in pictures] == [
@@ -114,7 +119,7 @@ def test_damage_is_counted_block_by_block(make: Make, tmp_path: Path) -> None:
     assert told == {3: (7, 0, 0), 4: (0, 2, 0), 5: (0, 0, 60), 6: (135, 9, 5)}
     assert found[5].said.timecode is None
     assert found[5].said.recorded == BORN  # sound says it too
-    assert list(tape.breaks(found, 25)) == []
+    assert breaks(found, standard) == []
 
 
 def test_twelve_bits_have_another_code_for_silence(make: Make) -> None:
@@ -148,7 +153,7 @@ def test_breaks_of_timecode_and_recordings_are_found(make: Make, tmp_path: Path)
     path = tmp_path / "three.dv"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     pictures = seen(path)
-    assert [(at.number, at.jump) for at in tape.breaks(pictures, 25)] == [(50, 356871)]
+    assert breaks(pictures, tape.standard_of(path)) == [(50, 356871)]
     cutter = tape.Cutter(tape.standard_of(path))
     assert [picture.number for picture in pictures if cutter.begins(picture)] == [25]
 
@@ -223,7 +228,7 @@ def spoilt(pictures: Array, seed: int, share: float = 0.08) -> Array:
 
 def joined(takes: list[Array], standard: Standard) -> tuple[list[Array], merge.Merged]:
     record = merge.Merged(len(takes))
-    pieces = [map(tape.Piece, take) for take in takes]
+    pieces = [(tape.Piece(picture, blocks.placed(picture)) for picture in take) for take in takes]
     return list(merge.merged(pieces, standard, record)), record
 
 
@@ -236,7 +241,7 @@ def test_three_takes_give_whatever_is_whole_in_any(make: Make, kind: str, decks:
     if decks != "one":
         for take, hour in zip(takes, (0x81, 0x82, 0x83)):
             take[:, :, 1:3, 10:51:8] = hour
-    good = np.stack([[blocks.whole(picture) for picture in take] for take in takes])
+    good = np.stack([[blocks.whole(picture, blocks.placed(picture)) for picture in take] for take in takes])
     for number, gone in enumerate(missing):
         good[number, list(gone)] = False
     made, record = joined([np.delete(take, gone, 0) for take, gone in zip(takes, missing)], standard)

@@ -103,12 +103,23 @@ def _asked_wrongly(error: TyperException) -> CinemillError:
     return RequestError(f"{said} `{ctx.command_path} --help` tells more." if ctx else said)
 
 
+_FAMILIES = {"dv": "Look into tapes of DV, split them into recordings, merge several takes."}
+"""Operations whose names begin alike and are commands of one group: dv-info is `cinemill dv info`."""
+
+
 def _add_operations() -> None:
-    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
     completing = "_CINEMILL_COMPLETE" in os.environ
+    families = {name: typer.Typer(help=text, cls=Group) for name, text in _FAMILIES.items()}
     for name, summary in glance.operations().items():
-        command, text = _full(name) if completing or name == asked else (_listed_only, summary)
-        app.command(name, cls=Command, rich_help_panel="Operations", help=text)(command)
+        first, _, rest = name.partition("-")
+        place, called, asked = (families[first], rest, "-".join(words[:2])) if first in families else (app, name, "")
+        wanted = completing or name in (asked, *words[:1])
+        command, text = _full(name) if wanted else (_listed_only, summary)
+        place.command(called, cls=Command, rich_help_panel="Operations", help=text)(command)
+    for name, family in families.items():
+        family.callback(invoke_without_command=True)(studio.help_alone)
+        app.add_typer(family, name=name, rich_help_panel="Operations")
 
 
 def _full(name: str) -> tuple[Callable[..., None], str]:

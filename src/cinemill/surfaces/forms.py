@@ -150,7 +150,10 @@ def batch(
     operation = get(name)
     asked = [request(name, group, None, explicit, preset) for group in _groups(operation, inputs)]
     taken = tuple(path for one in asked for path in one.inputs)
-    folder = _folder(output, several=len(asked) > 1 or any(path.is_dir() for path in inputs))
+    several = len(asked) > 1 or any(path.is_dir() for path in inputs)
+    folder = _folder(output, several)
+    if operation.output == "folder" and not several and not str(output or "/").endswith(("/", os.sep)):
+        folder = None  # the one to make, even if it is there already, which is refused later
     if output and folder is None:
         return [Task(replace(asked[0], output=Path(output)), taken=taken)]
     if operation.output == "optional" and not output:

@@ -95,12 +95,16 @@ def placed(blocks: Blocks) -> Marks:
     wanted = _places(blocks.shape[0] // each, each)
     mask = np.array([0xE0, 0xF0 if blocks.shape[0] == each else 0xF8, 0xFF], np.uint8)
     same: Marks = ((blocks[..., :3] ^ wanted) & mask == 0).all(axis=-1)
-    return same
+    # Nothing but zeros would pass for the first header; some of its bits are always set.
+    return same & blocks[..., :3].any(axis=-1)
 
 
-def whole(blocks: Blocks) -> Marks:
-    """Which blocks are as they were recorded: in their place, and not called concealed (STA) or silent by the deck."""
-    good = placed(blocks)
+def whole(blocks: Blocks, here: Marks) -> Marks:
+    """Which blocks are as they were recorded: in their place, as `here` says, and not given up by the deck.
+
+    It calls blocks of picture concealed (STA), and leaves a code in those of sound.
+    """
+    good = here.copy()
     good[:, PICTURES] &= blocks[:, PICTURES, 3] < 0x10
     good[:, SOUNDS] &= ~silenced(blocks)
     return good
@@ -123,7 +127,7 @@ def _twelve(blocks: Blocks) -> bool:
     """Whether the sound has 12 bits, as its source packs (50h) say: quantisation in the lowest three bits."""
     packs = blocks[:, SOUNDS, 3:8].reshape(-1, 5)
     told = packs[packs[:, 0] == 0x50, 4] & 7
-    return bool(len(told)) and int(np.median(told)) == 1
+    return 2 * int((told == 1).sum()) > len(told)
 
 
 @lru_cache
@@ -175,7 +179,7 @@ def damage_mask(blocks: Blocks, standard: Standard) -> NDArray[Any]:
     A block may hold bits of the other four of its segment; they are not counted in.
     """
     mask = np.zeros((standard.height, 720), np.uint8)
-    spoilt = ~whole(blocks)[:, PICTURES]
+    spoilt = ~whole(blocks, placed(blocks))[:, PICTURES]
     for left, top, width, height in corners(standard)[spoilt]:
         mask[top : top + height, left : left + width] = 255
     return mask

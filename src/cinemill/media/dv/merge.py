@@ -72,11 +72,11 @@ def merged(takes: Sequence[Iterator[Piece]], standard: Standard, record: Merged)
 
 def _alone(pieces: Iterator[Piece], take: int, standard: Standard) -> Iterator[Group]:
     for piece in pieces:
-        placed, whole = blocks.placed(piece.blocks), blocks.whole(piece.blocks)
+        whole = blocks.whole(piece.blocks, piece.placed)
         words = np.ascontiguousarray(piece.blocks).view("<u4")
         prints = (words * _FACTORS).sum(axis=-1, dtype=np.uint32)
-        timecode = packs.said(piece.blocks, placed, standard.pal).timecode
-        yield (_Taken(take, piece.blocks, placed, whole, prints, timecode),)
+        timecode = packs.said(piece.blocks, piece.placed, standard.pal).timecode
+        yield (_Taken(take, piece.blocks, piece.placed, whole, prints, timecode),)
 
 
 def _aligned(one: Iterator[Group], other: Iterator[Group], fps: int) -> Iterator[Group]:

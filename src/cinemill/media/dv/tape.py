@@ -18,14 +18,14 @@ import numpy as np
 from cinemill.errors import UnsupportedMedia
 from cinemill.media import demux, probe
 from cinemill.media.dv import blocks, packs
-from cinemill.media.dv.blocks import SEQUENCE, Blocks, Standard
+from cinemill.media.dv.blocks import SEQUENCE, Blocks, Marks, Standard
 from cinemill.media.dv.packs import Said
 
 _HEADS: Final = (bytes.fromhex("1f07003f"), bytes.fromhex("1f0700bf"))
 """How the first block of a picture begins, of 525 and of 625 lines."""
 _LOOK: Final = 1 << 20
 """Bytes read at once where the beginning of a picture is looked for."""
-_LEAP: Final = timedelta(seconds=2)
+_LEAP: Final = timedelta(seconds=1.5)
 """How far the camera's clock may be from where it should be before another recording is supposed: it counts seconds."""
 _IN_PLACE: Final = 0.5
 """Share of blocks that stand where they say, of a picture's first sequence; with fewer, what was read is none."""
@@ -33,9 +33,10 @@ _IN_PLACE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A picture: its blocks, and how many bytes that made no sense lay before it."""
+    """A picture: its blocks, which of them are in their place, and how many bytes of no sense lay before it."""
 
     blocks: Blocks
+    placed: Marks
     skipped: int = 0
 
 
@@ -56,22 +57,6 @@ class Picture:
     @property
     def hurt(self) -> bool:
         return bool(self.concealed or self.silenced or self.unread or self.skipped)
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Pictures `start` to `stop`, which is the first one no more."""
-
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Where the timecode does not run on: the picture at which it jumps, and by how many pictures beside the one."""
-
-    number: int
-    jump: int
 
 
 def standard_of(path: Path) -> Standard:
@@ -95,38 +80,50 @@ def pieces(path: Path, standard: Standard) -> Iterator[Piece]:
         return
     for data in _packets(path):
         if len(data) == standard.size:
-            yield Piece(_blocks(data, standard))
+            picture = _blocks(data, standard)
+            yield Piece(picture, blocks.placed(picture))
+
+
+def with_pictures(pieces: Iterable[Piece], standard: Standard) -> Iterator[tuple[Piece, Picture]]:
+    """Each picture and what is known of it."""
+    for number, piece in enumerate(pieces):
+        good = blocks.whole(piece.blocks, piece.placed)
+        yield (
+            piece,
+            Picture(
+                number,
+                packs.said(piece.blocks, piece.placed, standard.pal),
+                concealed=int((~good[:, blocks.PICTURES]).sum()),
+                silenced=int((~good[:, blocks.SOUNDS]).sum()),
+                unread=int((~good[:, 1:6]).sum()),
+                skipped=piece.skipped,
+            ),
+        )
 
 
 def examined(pieces: Iterable[Piece], standard: Standard) -> Iterator[Picture]:
     """What is known of each picture."""
-    for number, piece in enumerate(pieces):
-        here = blocks.placed(piece.blocks)
-        good = blocks.whole(piece.blocks)
-        yield Picture(
-            number,
-            packs.said(piece.blocks, here, standard.pal),
-            concealed=int((~good[:, blocks.PICTURES]).sum()),
-            silenced=int((~good[:, blocks.SOUNDS]).sum()),
-            unread=int((~good[:, 1:6]).sum()),
-            skipped=piece.skipped,
-        )
+    return (picture for _, picture in with_pictures(pieces, standard))
 
 
-def breaks(pictures: Iterable[Picture], fps: int) -> Iterator[Break]:
-    """Where the timecode jumps; pictures without one are counted on over."""
-    day = 24 * 3600 * fps
-    last: tuple[int, int] | None = None
-    for picture in pictures:
+class Runs:
+    """Tells where the timecode does not run on. Give it every picture in order; those without one are counted over."""
+
+    def __init__(self, standard: Standard) -> None:
+        self._fps = 25 if standard.pal else 30
+        self._last: tuple[int, int] | None = None
+
+    def jump(self, picture: Picture) -> int:
+        """By how many pictures the timecode is off from where it should be; 0 where it runs on."""
         code = picture.said.timecode
         if code is None:
-            continue
-        count = code.count(fps)
-        if last:
-            off = (count - last[1] - (picture.number - last[0])) % day
-            if off:
-                yield Break(picture.number, off if off <= day // 2 else off - day)
-        last = picture.number, count
+            return 0
+        day, last = 24 * 3600 * self._fps, self._last
+        self._last = picture.number, code.count(self._fps)
+        if last is None:
+            return 0
+        off = (self._last[1] - last[1] - (picture.number - last[0])) % day
+        return off if off <= day // 2 else off - day
 
 
 @dataclass
@@ -145,15 +142,14 @@ class Cutter:
     """
 
     def __init__(self, standard: Standard) -> None:
-        self._fps = 25 if standard.pal else 30
         self._rate = float(standard.rate)
         self._clock: _Clock | None = None
-        self._code: tuple[int, int] | None = None
+        self._runs = Runs(standard)
         self._marked = False
 
     def begins(self, picture: Picture) -> bool:
         """Whether a recording begins with this picture; the very first one does not count."""
-        leaps, jumps = self._leaps(picture), self._jumps(picture)
+        leaps, jumps = self._leaps(picture), self._runs.jump(picture) != 0
         marked = picture.said.starts and not self._marked
         self._marked = picture.said.starts
         dated = self._clock is not None
@@ -168,13 +164,6 @@ class Cutter:
             return False
         passed = timedelta(seconds=(picture.number - before.number) / self._rate)
         return abs(moment - before.moment - passed) > _LEAP
-
-    def _jumps(self, picture: Picture) -> bool:
-        code = picture.said.timecode
-        if code is None:
-            return False
-        before, self._code = self._code, (picture.number, code.count(self._fps))
-        return before is not None and self._code[1] - before[1] != picture.number - before[0]
 
 
 def _is_raw(path: Path) -> bool:
@@ -199,7 +188,8 @@ def _raw(path: Path, standard: Standard) -> Iterator[Piece]:
         for data in iter(partial(file.read, standard.size), b""):
             if len(data) < standard.size:
                 return
-            placed = blocks.placed(_blocks(data, standard))
+            picture = _blocks(data, standard)
+            placed = blocks.placed(picture)
             if placed[0].mean() < _IN_PLACE and data[:4] not in _HEADS:
                 file.seek(1 - len(data), 1)
                 found = _seek(file)
@@ -210,8 +200,9 @@ def _raw(path: Path, standard: Standard) -> Iterator[Piece]:
             following = None if placed.all() else _head_in(data)
             if following:  # bytes are lost, and those of the next picture were read already
                 file.seek(following - len(data), 1)
-                data = data[:following].ljust(standard.size, b"\0")
-            yield Piece(_blocks(data, standard), skipped)
+                picture = _blocks(data[:following].ljust(standard.size, b"\0"), standard)
+                placed = blocks.placed(picture)
+            yield Piece(picture, placed, skipped)
             skipped = 0
 
 
