@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     def shared_folders(self) -> list[Path]:
         return [Path(text).expanduser() for text in self.shared_dirs.split(os.pathsep) if text]
 
+    ray_cpus: float = 1
+    """Cores that a chunk takes of a machine of a Ray cluster."""
+    ray_gpus: float = 1
+    """Of a GPU, where a chunk needs one; 0.5 puts two chunks on each."""
+
     @classmethod
     def settings_customise_sources(
         cls,

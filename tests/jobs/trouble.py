@@ -13,7 +13,7 @@ from cinemill.catalogue import Field, Params
 from cinemill.errors import DecodeFailed, DiskFull, EngineTimeout
 from cinemill.operations import Chunk, Decided, Operation, Request, operation
 
-Fault = Literal["none", "timeout", "decode", "disk", "bug", "death", "silence"]
+Fault = Literal["none", "timeout", "decode", "disk", "bug", "death", "silence", "sleep"]
 
 
 class Trouble(Params):
@@ -24,13 +24,15 @@ class Trouble(Params):
     at: int = 1
     """The chunk that fails."""
     fault: Fault = "none"
-    """How it fails. silence says nothing for a minute."""
+    """How it fails. silence says nothing for a minute; sleep is a process that is stopped and may be woken."""
     times: int = 99
     """How many attempts fail."""
     gate: str = ""
     """Every chunk but the first waits in its middle until this file is there."""
     join_gate: str = ""
     """The join waits for this one."""
+    pause: float = 0.0
+    """Seconds that a step takes."""
     plan_gate: str = ""
     """So does planning, which notes an attempt at chunk -1."""
 
@@ -70,6 +72,9 @@ class TroubleOperation(Operation[Trouble, TroubleDecided]):
                     fail(params.fault)
                 if params.gate and chunk.index and step == params.steps // 2:
                     wait_for(params.gate)
+                if os.environ.get("TROUBLE_MACHINE"):
+                    fail("timeout")
+                time.sleep(params.pause)
                 file.write(f"{chunk.index}.{step}\n".encode())
                 yield step + 1
 
@@ -115,3 +120,5 @@ def fail(fault: Fault) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "silence":
         time.sleep(60)
+    if fault == "sleep":
+        os.kill(os.getpid(), signal.SIGSTOP)

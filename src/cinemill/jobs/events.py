@@ -77,6 +77,25 @@ class Noted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NodeAtWork:
+    """A machine of a cluster: chunks in hand and finished, `rate` in units a second, whether it gets no more."""
+
+    name: str
+    running: int
+    finished: int
+    rate: float | None
+    shunned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork(Event):
+    """What each machine of a cluster is doing."""
+
+    kind: ClassVar[str] = "nodes"
+    nodes: tuple[NodeAtWork, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Paused(Event):
     kind: ClassVar[str] = "paused"
 

@@ -6,71 +6,28 @@ and then it is reported.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
 import threading
-import time
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol
 
-from cinemill.errors import (
-    ChunkFailed,
-    CinemillError,
-    EngineCrashed,
-    JobError,
-    RequestError,
-    ResourceError,
-    UnknownName,
-)
+from cinemill.errors import CinemillError, EngineCrashed, UnknownName
 from cinemill.hardware import cores, gpus
-from cinemill.jobs.store import JobFolder, removed
-from cinemill.notices import listening
+from cinemill.jobs.farm import ATTEMPTS, of_the_job
+from cinemill.jobs.making import Elsewhere, Fault, Made, Progressing, Spoilt, Told, make_part, spaced
+from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk
 
-ATTEMPTS = 3
-"""How often a chunk is tried before it is set aside."""
-PLACES = ("auto", "serial", "processes")
+PLACES = ("auto", "serial", "processes", "ray", "ray://HOST:PORT")
 """What `executor` knows."""
-_BREATH = 0.1
-"""Seconds between two words of a lane."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """`done` units of a chunk are made; `finished` when its part is in place."""
-
-    chunk: int
-    done: int
-    finished: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Spoilt:
-    """A chunk failed; `final` when it will not be tried again."""
-
-    chunk: int
-    error: CinemillError
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A sentence for people that came up while a chunk was made."""
-
-    chunk: int
-    sentence: str
-
-
-Progressing = Generator[Made | Spoilt | Told, None, None]
 
 
 class Executor(Protocol):
@@ -79,40 +36,9 @@ class Executor(Protocol):
     def map(self, folder: JobFolder, chunks: Sequence[Chunk]) -> Progressing: ...
 
 
-def make_part(folder: JobFolder, chunk: Chunk) -> Generator[int | str, None, None]:
-    """Make one part of the plan in `folder`: under a temporary name, made durable, renamed. Raises CinemillError.
-
-    Gives back how many units are done, and sentences for people as they come up.
-    """
-    from cinemill.media.write import durable, said_plainly
-
-    # PyAV's containers and streams hold each other, and a decoder's pictures, until the collector finds them.
-    gc.collect()
-    plan = folder.plan()
-    if plan is None:
-        raise JobError(f"{folder.path} holds no plan any more.")
-    temporary = folder.temporary(f"part-{chunk.index:05d}")
-    work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
-    try:
-        with listening() as heard:
-            for done in work:
-                yield from heard.take()
-                yield done
-            yield from heard.take()
-        with said_plainly(temporary):
-            durable(temporary, folder.part(chunk.index))
-    except CinemillError:
-        raise
-    except Exception as error:
-        raise ChunkFailed(f"chunk {chunk.index} met a fault: {type(error).__name__}: {error}.") from error
-    finally:
-        removed(temporary)
-
-
 def _spoilt(chunk: Chunk, error: CinemillError, attempt: int) -> Spoilt:
     """What a failure means for its chunk. Raises an error that every chunk would meet: a full disk, a wrong request."""
-    whole_job = isinstance(error, ResourceError | RequestError | JobError) and not isinstance(error, ChunkFailed)
-    if whole_job:
+    if of_the_job(error):
         raise error
     return Spoilt(chunk.index, error, final=error.retry == "no" or attempt >= ATTEMPTS)
 
@@ -216,26 +142,14 @@ class _Lane:
             code = self.process.exitcode or 0
             how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
             raise EngineCrashed(f"the process that made it {how}.", returncode=code) from None
-        if isinstance(said, _Fault):
-            raise said.error from _Elsewhere(said.trace)
+        if isinstance(said, Fault):
+            raise said.error from Elsewhere(said.trace)
         return said
 
     def end(self) -> None:
         self.pipe.close()
         self.process.kill()
         self.process.join()
-
-
-@dataclass(frozen=True)
-class _Fault:
-    """An error on its way from a lane; its traceback would not pass through a pipe."""
-
-    error: CinemillError
-    trace: str
-
-
-class _Elsewhere(Exception):
-    """The traceback of an error in another process."""
 
 
 @contextmanager
@@ -260,12 +174,12 @@ def _live(path: Path, pipe: Connection, device: Mapping[str, str]) -> None:
         while True:
             chunk: Chunk = pipe.recv()
             try:
-                for word in _spaced(make_part(JobFolder(path), chunk)):
+                for word in spaced(make_part(JobFolder(path), chunk)):
                     pipe.send(word)
                     pipe.recv()
                 pipe.send(None)
             except CinemillError as error:
-                pipe.send(_Fault(error, "".join(traceback.format_exception(error))))
+                pipe.send(Fault(error, "".join(traceback.format_exception(error))))
 
 
 def _die_with_parent() -> None:
@@ -275,22 +189,16 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _spaced(words: Iterator[int | str]) -> Iterator[int | str]:
-    """The first number, and then one from time to time; every sentence."""
-    said = 0.0
-    for word in words:
-        if isinstance(word, str):
-            yield word
-        elif time.monotonic() - said >= _BREATH:
-            yield word
-            said = time.monotonic()
-
-
 def executor(where: str) -> Executor:
-    """The executor for `--on`: several processes are one for each GPU, where there are several, or for each core.
+    """The executor for `--on`: several processes are one for each GPU, where there are several, or for each core; ray
+    is a cluster.
 
-    Raises UnknownName.
+    Raises UnknownName, MissingResource.
     """
+    if where == "ray" or where.startswith("ray://"):
+        from cinemill.jobs.cluster import Cluster
+
+        return Cluster(where)
     if where not in PLACES:
         raise UnknownName("place to run", where, PLACES)
     return Processes(*lanes()) if where == "processes" else Serial()

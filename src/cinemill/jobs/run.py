@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cinemill.errors import Cancelled, ChunkFailed, CinemillError, DiskFull, OutputRefused
-from cinemill.jobs.events import Done, Event, Joining, Noted, PartDone, Paused, Planned, Progress, Retried
-from cinemill.jobs.executors import Executor, Serial, Spoilt, Told
+from cinemill.jobs.events import AtWork, Done, Event, Joining, Noted, PartDone, Paused, Planned, Progress, Retried
+from cinemill.jobs.executors import Executor, Serial
+from cinemill.jobs.making import Spoilt, Told
 from cinemill.jobs.metrics import check as check_measurable
 from cinemill.jobs.metrics import files as reports
 from cinemill.jobs.metrics import measured
@@ -214,6 +215,9 @@ def _make(job: Plan, folder: JobFolder, executor: Executor) -> Iterator[Event]:
     with closing(executor.map(folder, pending)) as progress:
         for event in progress:
             yield from _obey(folder)
+            if isinstance(event, AtWork):
+                yield event
+                continue
             if isinstance(event, Told):
                 if event.sentence not in told:
                     told.add(event.sentence)

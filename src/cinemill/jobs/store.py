@@ -2,6 +2,7 @@
 
     .NAME.cinemill/plan.json         what is done
     .NAME.cinemill/part-00000        a complete part; anything with .tmp is not
+    .NAME.cinemill/hand-TOKEN        what the workers of a cluster hand in, in a run that the token names
     .NAME.cinemill/finished.json     the output is in place, only this folder is still to go
     .NAME.cinemill/lock              held by the process that works on it
     .NAME.cinemill/control           `pause` or `cancel`, for that process to see
@@ -116,6 +117,8 @@ class JobFolder:
         """Remove what was left half done. Only for the holder of the lock."""
         for leftover in self.path.glob("*.tmp*"):
             removed(leftover)
+        for hand in self.path.glob("hand-*"):
+            removed(hand)
 
     def discard_parts(self) -> None:
         """Throw finished parts away. Only for the holder of the lock."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cinemill.media.types import Frame
 
 P = TypeVar("P", bound=Params)
+Device = Literal["gpu", "nvenc"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Operation(ABC, Generic[P, D]):
     def models(self, decided: D) -> tuple[str, ...]:
         """The models, by name or file, that the work needs. Their weights decide the result too."""
         return ()
+
+    def devices(self, decided: D) -> tuple[Device, ...]:
+        """What parts are made with beside the processor, where a machine has it: a farm sends them there."""
+        return ("gpu",) if self.models(decided) else ()
 
     def steps(self, decided: D) -> tuple[str, ...]:
         """What will be done to the material, one short line each, for people."""

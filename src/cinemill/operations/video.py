@@ -19,7 +19,7 @@ from cinemill.filters import Chain, Halo, text
 from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
 from cinemill.notices import listening
-from cinemill.operations import Chunk, Decided, Operation, Request, named_files
+from cinemill.operations import Chunk, Decided, Device, Operation, Request, named_files
 
 if TYPE_CHECKING:
     from cinemill.media.read import Index
@@ -111,6 +111,10 @@ class VideoOperation(Operation[V, VideoDecided]):
 
     def models(self, decided: VideoDecided) -> tuple[str, ...]:
         return text.chain([*decided.chain]).models
+
+    def devices(self, decided: VideoDecided) -> tuple[Device, ...]:
+        is_nvenc = decided.spec is not None and decided.spec.encoder.endswith("_nvenc")
+        return (*super().devices(decided), "nvenc") if is_nvenc else super().devices(decided)
 
     def steps(self, decided: VideoDecided) -> tuple[str, ...]:
         spec = decided.spec

@@ -58,6 +58,7 @@ class Console:
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.tenth = 0
+        self.machines = ""
         self.looking = self.rich.status("looking at the input")
 
     def __enter__(self) -> Self:
@@ -96,7 +97,12 @@ class Console:
     def _progress(self, event: ev.Progress) -> None:
         told = f"{event.rate:.1f} {event.unit}/s" if event.rate else ""
         left = f"{_clock(event.eta)} left" if event.eta is not None else ""
-        self._advance("working", event.done / max(1, event.total), f"{told}  {left}")
+        self._advance("working", event.done / max(1, event.total), f"{told}  {left}{escape(self.machines)}")
+
+    def _nodes(self, event: ev.AtWork) -> None:
+        """What each machine of a cluster does goes along with the bar."""
+        told = (f"{node.name} {node.finished}+{node.running}{' set aside' * node.shunned}" for node in event.nodes)
+        self.machines = f"  [{' · '.join(told)}]"
 
     def _joining(self, event: ev.Joining) -> None:
         self._advance("joining", event.share, "")

@@ -1,0 +1,232 @@
+"""A real Ray cluster on this machine: each of its machines is a raylet with an address and workers of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pieces import attempts, whole
+
+from cinemill.errors import ChunkFailed, CinemillError, DecodeFailed, DiskFull, EngineCrashed, MissingResource
+from cinemill.jobs import cluster
+from cinemill.jobs.events import AtWork, Done, Event, PartDone, Retried
+from cinemill.jobs.executors import executor
+from cinemill.jobs.run import run
+from cinemill.operations import Request
+from command import Cinemill, framemd5, wait_until
+
+ray = pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+Ask = Callable[..., Request[Any]]
+ASK = ("--chunk-seconds", 1, "--threads", 1, "--speed", "veryfast", "--json")
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Machines:
+    """The cluster, and the nodes of it that may be lost."""
+
+    def __init__(self) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.made = 2
+        with socket.socket() as free:
+            free.bind(("127.0.0.2", 0))
+            self.port = free.getsockname()[1]
+        self.cluster = Cluster(
+            initialize_head=True, head_node_args=self._how(1) | {"ray_client_server_port": self.port}
+        )
+
+    def _how(self, cpus: int) -> dict[str, Any]:
+        address = f"127.0.0.{self.made}"
+        self.made += 1
+        return {
+            "num_cpus": cpus,
+            "object_store_memory": 80 << 20,
+            "include_dashboard": False,
+            "node_ip_address": address,
+        }
+
+    def add(self, cpus: int = 1, **environment: str) -> Any:
+        how = self._how(cpus)
+        how.pop("include_dashboard")
+        return self.cluster.add_node(**how, env_vars=environment or None)
+
+    @property
+    def address(self) -> str:
+        return self.cluster.address
+
+
+@pytest.fixture(scope="module")
+def machines(plugins: Path) -> Iterator[Machines]:
+    """Two of them, with a core each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv("RAY_health_check_timeout_ms", "2000")
+        patch.setenv("RAY_health_check_period_ms", "500")
+        patch.setenv("RAY_health_check_failure_threshold", "3")
+        machines = Machines()
+        machines.add()
+        patch.setenv("RAY_ADDRESS", machines.address)
+        yield machines
+        machines.cluster.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def connected(machines: Machines) -> Iterator[None]:
+    """This process talks to the cluster, as a program would that uses Ray for other things too."""
+    ray.init(machines.address, logging_level="ERROR", log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def gather(request: Request[Any]) -> tuple[list[Event], CinemillError | None]:
+    """All events, and the error they ended with."""
+    events: list[Event] = []
+    try:
+        for event in run(request, executor=executor("ray")):
+            events.append(event)
+    except CinemillError as error:
+        return events, error
+    return events, None
+
+
+def made(events: list[Event]) -> set[int]:
+    return {event.chunk for event in events if isinstance(event, PartDone)}
+
+
+def pids(folder: Path) -> set[int]:
+    return {int(line.split()[1]) for line in (folder / "in.attempts").read_text().splitlines()}
+
+
+def test_chunks_are_made_once_on_all_machines(trouble: Ask, folder: Path) -> None:
+    events, error = gather(trouble(chunks=8, pause=0.1))
+    assert error is None
+    assert (folder / "out").read_text() == whole(8)
+    assert sorted(attempts(folder / "in")) == [*range(8)]
+    assert isinstance(events[-1], Done)
+    views = [event for event in events if isinstance(event, AtWork)]
+    assert {node.name for view in views for node in view.nodes} == {"127.0.0.2", "127.0.0.3"}
+    assert not list(folder.glob(".out.cinemill*"))
+
+
+def test_worker_that_dies_costs_its_chunk_one_attempt(trouble: Ask, folder: Path) -> None:
+    events, error = gather(trouble(fault="death", times=1))
+    assert error is None
+    assert (folder / "out").read_text() == whole()
+    assert sorted(attempts(folder / "in")) == [0, 1, 1, 2, 3]
+    assert sum(isinstance(event, Retried) for event in events) == 1
+
+
+@pytest.mark.slow
+def test_chunk_that_kills_its_workers_is_set_aside_and_the_others_are_finished(trouble: Ask, folder: Path) -> None:
+    events, error = gather(trouble(chunks=6, fault="death"))
+    assert type(error) is ChunkFailed
+    assert isinstance(error.__cause__, EngineCrashed)
+    assert made(events) == {0, 2, 3, 4, 5}
+    assert attempts(folder / "in").count(1) == 3
+    assert not list((folder / ".out.cinemill").glob("*.tmp*"))
+    assert not list((folder / ".out.cinemill").glob("hand-*"))
+
+
+@pytest.mark.slow
+def test_failure_that_will_not_pass_is_tried_on_one_more_machine(trouble: Ask, folder: Path) -> None:
+    _, error = gather(trouble(fault="decode"))
+    assert type(error) is ChunkFailed
+    assert isinstance(error.__cause__, DecodeFailed)
+    assert attempts(folder / "in").count(1) == 2
+
+
+@pytest.mark.slow
+def test_full_disk_stops_everything(trouble: Ask, folder: Path) -> None:
+    _, error = gather(trouble(chunks=100, at=0, fault="disk"))
+    assert isinstance(error, DiskFull)
+    assert len(attempts(folder / "in")) < 100
+
+
+@pytest.mark.slow
+def test_closing_early_ends_all_work_and_keeps_what_is_finished(trouble: Ask, folder: Path) -> None:
+    with closing(run(trouble(gate=str(folder / "never")), executor=executor("ray"))) as events:
+        for event in events:
+            if isinstance(event, PartDone):
+                break
+    job = folder / ".out.cinemill"
+    assert {path.name for path in job.iterdir()} - {"lock"} == {"plan.json", "part-00000"}
+
+
+def test_worker_that_stands_still_is_overtaken_and_cannot_spoil_what_was_made_instead(
+    trouble: Ask, folder: Path
+) -> None:
+    events, error = gather(trouble(fault="sleep", times=1, pause=0.02))
+    assert error is None
+    assert (folder / "out").read_text() == whole()
+    assert sorted(attempts(folder / "in")) == [0, 1, 1, 2, 3]
+    assert not any(isinstance(event, Retried) for event in events)
+    for pid in pids(folder):
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            continue
+    wait_until(lambda: not list(folder.glob(".out.cinemill*")))
+    assert (folder / "out").read_text() == whole()
+
+
+def test_part_comes_through_the_object_store_where_the_folder_is_not_seen(
+    trouble: Ask, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Far(cluster._Run):
+        def _submit(self, attempt: Any) -> None:
+            near, self.hand = self.hand, Path("/nowhere/at/all")
+            super()._submit(attempt)
+            self.hand = near
+
+    monkeypatch.setattr(cluster, "_Run", Far)
+    monkeypatch.setattr(cluster, "_PIECE", 5)
+    _, error = gather(trouble())
+    assert error is None
+    assert (folder / "out").read_text() == whole()
+
+
+def test_job_that_began_here_is_finished_there(source: Path, folder: Path, cinemill: Cinemill) -> None:
+    assert cinemill("process", source, "-o", "whole.mkv", *ASK).code == 0
+    begun = cinemill.start("process", source, "-o", "out.mkv", *ASK)
+    begun.until("part")
+    begun.kill()
+    there = {int(path.name[5:]) for path in (folder / ".out.mkv.cinemill").glob("part-?????")}
+    run = cinemill.start("process", source, "-o", "out.mkv", "--on", "ray", *ASK)
+    run.until("part")
+    killed = run.kill().events
+    last = cinemill("process", source, "-o", "out.mkv", "--on", "ray", *ASK)
+    assert last.code == 0, last.err
+    done = [event["chunk"] for event in (*killed, *last.events) if event["event"] == "part"]
+    assert there
+    assert not there & set(done)
+    assert len(done) == len(set(done))
+    assert framemd5(folder / "out.mkv") == framemd5(folder / "whole.mkv")
+
+
+def test_missing_ray_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(MissingResource, match=r"cinemill\[cluster\]"):
+        executor("ray")
+
+
+def test_cluster_that_is_not_there_is_said(cinemill: Cinemill, source: Path) -> None:
+    said = cinemill("process", source, "-o", "out.mkv", "--on", "ray://127.0.0.1:1", *ASK)
+    assert said.code == 5
+    assert "127.0.0.1:1 cannot be reached" in said.events[-1]["error"]["message"]
+
+
+def test_client_from_elsewhere_gets_the_same(
+    source: Path, folder: Path, cinemill: Cinemill, machines: Machines
+) -> None:
+    assert cinemill("process", source, "-o", "whole.mkv", *ASK).code == 0
+    said = cinemill("process", source, "-o", "out.mkv", "--on", f"ray://127.0.0.2:{machines.port}", *ASK)
+    assert said.code == 0, said.out + said.err
+    assert framemd5(folder / "out.mkv") == framemd5(folder / "whole.mkv")
