@@ -110,18 +110,23 @@ _NOUNS = {
 
 def _sentence(cls: type[Params], error: ValidationError, owner: str) -> str:
     first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        return f"{owner}: {UnknownName('parameter', name, cls.model_fields).sentence}"
-    if first["type"] == "missing":
-        return f"{owner}: {name} must be given: {cls.model_fields[name].description or 'it has no default.'}"
-    problem = re.sub(r"^(Input|String|Value) should", "it must", str(first["msg"]).removeprefix("Value error, "))
+    return f"{owner}: {complaint(cls, first, str(first['loc'][0]) if first['loc'] else '')}"
+
+
+def complaint(cls: type[Params], mistake: Any, name: str, noun: str = "parameter") -> str:
+    """A sentence about one of pydantic's mistakes, which concerns the field `name` of `cls`; "" for all of it."""
+    if mistake["type"] == "extra_forbidden":
+        return UnknownName(noun, name, cls.model_fields).sentence
+    if mistake["type"] == "missing":
+        return f"{name} must be given: {cls.model_fields[name].description or 'it has no default.'}"
+    problem = re.sub(r"^(Input|String|Value) should", "it must", str(mistake["msg"]).removeprefix("Value error, "))
     problem = problem.removesuffix(".")
-    if name not in cls.model_fields:
-        return f"{owner}: {problem}."
-    given = first["input"] if isinstance(first["input"], str) and first["input"].strip() else repr(first["input"])
-    demand = _demand(first["type"], str(given), cls.model_fields[name]) or problem
-    return f"{owner}: {name}={given} is refused: {demand}" + ("" if demand.endswith("?") else ".")
+    value = mistake["input"]
+    if name not in cls.model_fields or isinstance(value, dict | list):
+        return f"{problem}."
+    given = value if isinstance(value, str) and value.strip() else repr(value)
+    demand = _demand(mistake["type"], str(given), cls.model_fields[name]) or problem
+    return f"{name}={given} is refused: {demand}" + ("" if demand.endswith("?") else ".")
 
 
 def _demand(mistake: str, given: str, field: FieldInfo) -> str:

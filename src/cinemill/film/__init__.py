@@ -1,0 +1,6 @@
+"""A storyboard and what becomes of it: pictures, clips, voice, captions and music as one film.
+
+`board` what a storyboard says · `timeline` when everything is shown and heard · `paths` where a moving camera looks ·
+`stills` and `clips` pictures for each moment · `transitions` one scene into the next · `lettering` text drawn by libass ·
+`layers` what lies over the picture · `segments` the pieces that a film is made in · `sound` what is heard.
+"""

@@ -1,0 +1,302 @@
+"""Photographs and drawings -> planes of a film's size, seen by a camera that moves by fractions of a pixel.
+
+A picture is kept as a few copies, each without the detail that would be too fine for the film at one distance and with
+twice as many pixels as the film has: sampling those linearly neither jumps from pixel to pixel nor flickers on fine
+patterns (L. Williams, Pyramidal parametrics, 1983, with the steps between levels blended only where they meet).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path as File
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cinemill.errors import DecodeFailed, OpenFailed
+from cinemill.film.board import Fit
+from cinemill.film.paths import Path, View, widest
+
+Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Light (H, W) and the two colour differences (H/2, W/2): yuv420p, BT.709, limited range. Not to be written into."""
+Rgb = NDArray[np.uint8]
+
+_OVERSAMPLING = 2.0
+"""Pixels that are kept for each of the film's: linear interpolation then costs no sharpness that anyone sees."""
+_STEP = 1.25
+"""Between the distances of two copies."""
+_MOST_PIXELS = 1 << 27
+"""Of a picture as it is decoded; larger JPEGs are decoded smaller."""
+# RGB of 0 … 255 to limited Y, Cb, Cr (ITU-R BT.709-6).
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+TO_YUV = np.array(
+    [
+        [*_LUMA * 219 / 255, 16],
+        [*(np.array([0, 0, 1]) - _LUMA) / (2 * (1 - 0.0722)) * 224 / 255, 128],
+        [*(np.array([1, 0, 0]) - _LUMA) / (2 * (1 - 0.2126)) * 224 / 255, 128],
+    ]
+)
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue of `#rrggbb`."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def flat(colour: str, width: int, height: int) -> Planes:
+    """Nothing but a colour."""
+    values = np.rint(TO_YUV @ np.array([*rgb_of(colour), 1.0])).astype(np.uint8)
+    half = (height // 2, width // 2)
+    return np.full((height, width), values[0]), np.full(half, values[1]), np.full(half, values[2])
+
+
+def read_rgb(path: File) -> tuple[Rgb, NDArray[np.uint8] | None]:
+    """A picture upright, (H, W, 3), and its opacity (H, W) where it has one. Raises OpenFailed, DecodeFailed."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
+    if not data.size:
+        raise DecodeFailed(f"{path} is empty.")
+    may_be_transparent = not bytes(data[:3]) == b"\xff\xd8\xff"
+    picture = _decoded(data, cv2.IMREAD_UNCHANGED) if may_be_transparent else None
+    if picture is not None and picture.ndim == 3 and picture.shape[2] == 4:
+        deep = picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
+        return np.ascontiguousarray(deep[:, :, 2::-1]), np.ascontiguousarray(deep[:, :, 3])
+    picture = _decoded(data, _reduction(data))
+    return (_by_libav(path) if picture is None else picture), None
+
+
+def _decoded(data: NDArray[np.uint8], flags: int) -> Any:
+    try:
+        return cv2.imdecode(data, flags)
+    except cv2.error:
+        return None
+
+
+def _reduction(data: NDArray[np.uint8]) -> int:
+    """How to decode: JPEGs of more pixels than anyone sees at a half, a quarter or an eighth."""
+    size = _jpeg_size(bytes(data[: 1 << 20]))
+    pixels = size[0] * size[1] if size else 0
+    for shrink, flag in ((1, cv2.IMREAD_COLOR_RGB), (2, cv2.IMREAD_REDUCED_COLOR_2), (4, cv2.IMREAD_REDUCED_COLOR_4)):
+        if pixels <= _MOST_PIXELS * shrink * shrink:
+            return flag if shrink == 1 else flag | cv2.IMREAD_COLOR_RGB
+    return cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_COLOR_RGB
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height as a JPEG's frame header says (ITU-T T.81, B.2.2)."""
+    at = 2
+    while data[:2] == b"\xff\xd8" and at + 9 < len(data):
+        if data[at] != 0xFF:
+            return None
+        kind = data[at + 1]
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        at += 2 if kind == 0xFF or 0xD0 <= kind <= 0xD8 else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+def _by_libav(path: File) -> Rgb:
+    """What OpenCV cannot read and FFmpeg can: AVIF, HEIC, JPEG XL."""
+    from cinemill.errors import CinemillError
+    from cinemill.measure import sheet
+    from cinemill.media import read
+
+    try:
+        frame = next(iter(read.frames(read.probe(path))))
+    except CinemillError as error:
+        raise DecodeFailed(f"{path} is no picture that can be read here: {error.sentence}") from None
+    return np.ascontiguousarray(sheet.picture(frame))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A copy of a part of a picture for views of about `ratio` of its pixels to one of the film's.
+
+    `planes[k]` holds what begins at (`left`, `top`) of the picture, `scales[k]` times as large.
+    """
+
+    ratio: float
+    left: int
+    top: int
+    planes: tuple[NDArray[np.uint8], ...]
+    scales: tuple[tuple[float, float], ...]
+
+
+class Still:
+    """A picture under a moving camera."""
+
+    def __init__(self, picture: Rgb, way: Path, width: int, height: int) -> None:
+        self.way, self.width, self.height = way, width, height
+        self._levels = _levels(picture, way, width, height)
+        self._only = self._seen(way.start, cv2.INTER_LANCZOS4) if way.is_still else None
+
+    def at(self, share: float) -> Planes:
+        """What is seen when `share` of the time, from 0 to 1, has passed."""
+        return self._only or self._seen(self.way.at(share), cv2.INTER_LINEAR)
+
+    def _seen(self, view: View, how: int) -> Planes:
+        ratio = view.width / self.width
+        levels = self._levels
+        place = next((k for k, level in enumerate(levels) if level.ratio > ratio * 1.0001), len(levels)) - 1
+        near = levels[max(0, place)]
+        if place < 0 or place + 1 == len(levels):
+            return self._sampled(near, view, how)
+        far = levels[place + 1]
+        share = math.log(ratio / near.ratio) / math.log(far.ratio / near.ratio)
+        share = min(1.0, max(0.0, (share - 0.25) * 2))
+        if share in (0.0, 1.0):
+            return self._sampled(far if share else near, view, how)
+        one, two = self._sampled(near, view, how), self._sampled(far, view, how)
+        mixed: Any = tuple(cv2.addWeighted(a, 1 - share, b, share, 0) for a, b in zip(one, two))
+        return mixed
+
+    def _sampled(self, level: _Level, view: View, how: int) -> Planes:
+        planes: Any = tuple(
+            warped(plane, view, (level.left, level.top), scale, (self.width, self.height), k > 0, how)
+            for k, (plane, scale) in enumerate(zip(level.planes, level.scales))
+        )
+        return planes
+
+
+def warped(
+    plane: NDArray[np.uint8],
+    view: View,
+    origin: tuple[int, int],
+    scale: tuple[float, float],
+    size: tuple[int, int],
+    is_chroma: bool,
+    how: int,
+) -> NDArray[np.uint8]:
+    """`view` of a plane that begins at `origin` of its picture and is `scale` times as large, as a plane of the film.
+
+    Chroma lies where H.264 has it: left in a pair of columns, between two rows.
+    """
+    width, height = size
+    step, first_x, first_y = (2, 0.5, 1.0) if is_chroma else (1, 0.5, 0.5)
+    across, down = view.width / width, view.height / height
+    matrix = np.array(
+        [
+            [step * across * scale[0], 0, (view.left + first_x * across - origin[0]) * scale[0] - 0.5],
+            [0, step * down * scale[1], (view.top + first_y * down - origin[1]) * scale[1] - 0.5],
+        ]
+    )
+    out: Any = cv2.warpAffine(
+        plane,
+        matrix,
+        (width // step, height // step),
+        flags=how | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return out
+
+
+def _levels(picture: Rgb, way: Path, width: int, height: int) -> list[_Level]:
+    ends = sorted((way.start.width / width, way.end.width / width))
+    count = math.ceil(math.log(ends[1] / ends[0]) / math.log(_STEP) - 1e-6) if ends[1] > ends[0] else 0
+    ratios = [ends[0] * (ends[1] / ends[0]) ** (k / max(1, count)) for k in range(count + 1)]
+    # Below 1 there is no detail to take away, and the picture itself does for all.
+    ratios = [ratio for ratio, after in zip(ratios, [*ratios[1:], math.inf]) if after > 1 or math.isinf(after)]
+    views = [way.at(k / 64) for k in range(65)]
+    reach = (ends[1] / ends[0]) ** (1 / max(1, count)) * 1.001
+    levels: list[_Level] = []
+    for ratio in ratios:
+        near = [v for v in views if ratio / reach <= v.width / width <= ratio * reach or len(ratios) == 1]
+        near = near or [way.start, way.end]
+        levels.append(_level(picture, ratio, views if ratio < 1 else near))
+    return levels
+
+
+def _level(picture: Rgb, ratio: float, views: Sequence[View]) -> _Level:
+    rows, columns = picture.shape[:2]
+    spare = 4 * max(1.0, ratio)
+    x0 = max(0, math.floor(min(v.left for v in views) - spare))
+    y0 = max(0, math.floor(min(v.top for v in views) - spare))
+    x1 = min(columns, math.ceil(max(v.left + v.width for v in views) + spare))
+    y1 = min(rows, math.ceil(max(v.top + v.height for v in views) + spare))
+    part = picture[y0:y1, x0:x1]
+    wanted = min(_OVERSAMPLING, _OVERSAMPLING / ratio)
+    planes: list[Any] = []
+    scales: list[tuple[float, float]] = []
+    # Smaller first, while there are three channels in one go; then colour differences.
+    if wanted < 0.5:
+        size = (max(1, round(part.shape[1] * wanted * 2)), max(1, round(part.shape[0] * wanted * 2)))
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    for k, plane in enumerate(cv2.split(cv2.transform(part, TO_YUV))):
+        share = wanted / 2 if k else wanted
+        size = (max(1, round((x1 - x0) * share)), max(1, round((y1 - y0) * share)))
+        smaller = size[0] <= plane.shape[1] and size[1] <= plane.shape[0]
+        made = cv2.resize(plane, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        scale = (size[0] / (x1 - x0), size[1] / (y1 - y0))
+        kept = ratio * scale[0] * (2 if k else 1)
+        planes.append(_smoothed(made, kept))
+        scales.append(scale)
+    return _Level(ratio, x0, y0, tuple(planes), tuple(scales))
+
+
+def _smoothed(plane: Any, kept: float) -> Any:
+    """Without detail finer than one pixel in `kept`: a windowed sinc (Lanczos of two lobes)."""
+    if kept < 1.05:
+        return plane
+    kernel = _kernel(round(kept, 3))
+    return cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+
+
+@lru_cache(maxsize=64)
+def _kernel(kept: float) -> NDArray[np.float32]:
+    reach = math.ceil(2 * kept)
+    at = np.arange(-reach, reach + 1) / kept
+    taps = np.sinc(at) * np.sinc(at / 2) * (np.abs(at) < 2)
+    return (taps / taps.sum()).astype(np.float32)
+
+
+def reduced(picture: Any, way_ratio: float) -> tuple[Any, float]:
+    """A picture of far more pixels than any view needs, smaller; and by how much. `way_ratio`: of the closest view."""
+    shrink = int(way_ratio // 4)
+    if shrink < 2:
+        return picture, 1.0
+    rows, columns = picture.shape[:2]
+    size = (max(1, columns // shrink), max(1, rows // shrink))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), columns / size[0]
+
+
+def framed(picture: Rgb, opacity: Any, fit: Fit, aspect: float, background: str) -> Rgb:
+    """The picture on what is seen where it is transparent, and with what surrounds it where all of it is shown."""
+    colour = np.array(rgb_of(background), np.uint8)
+    if opacity is not None and fit != "blur":
+        picture = _over(picture, opacity, np.broadcast_to(colour, picture.shape))
+    if fit == "cover":
+        return picture
+    rows, columns = picture.shape[:2]
+    if abs(columns / rows / aspect - 1) < 0.002:
+        return picture if opacity is None else _over(picture, opacity, _blurred(picture, columns, rows, aspect))
+    width, height = (columns, round(columns / aspect)) if columns / rows > aspect else (round(rows * aspect), rows)
+    width, height = max(1, width), max(1, height)
+    canvas: Any = np.empty((height, width, 3), np.uint8)
+    canvas[:] = colour if fit == "contain" else _blurred(picture, width, height, aspect)
+    x, y = (width - columns) // 2, (height - rows) // 2
+    inside = canvas[y : y + rows, x : x + columns]
+    inside[:] = picture if opacity is None else _over(picture, opacity, inside)
+    return canvas
+
+
+def _over(picture: Any, opacity: Any, below: Any) -> Rgb:
+    share = opacity[:, :, None].astype(np.uint16)
+    return ((picture * share + below * (255 - share) + 127) // 255).astype(np.uint8)
+
+
+def _blurred(picture: Any, width: int, height: int, aspect: float) -> Any:
+    """The picture itself, filling `width` x `height`, out of focus and darker."""
+    rows, columns = picture.shape[:2]
+    view = widest(columns, rows, aspect)
+    x, y = round(view.left), round(view.top)
+    part = picture[y : y + max(1, round(view.height)), x : x + max(1, round(view.width))]
+    small = cv2.resize(part, (max(1, round(96 * aspect)), 96), interpolation=cv2.INTER_AREA)
+    soft = cv2.convertScaleAbs(cv2.GaussianBlur(small, (0, 0), 4), alpha=0.6)
+    return cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC)
