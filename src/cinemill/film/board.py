@@ -451,6 +451,8 @@ def located(board: Storyboard, folder: Path) -> Storyboard:
 def schema() -> dict[str, Any]:
     """The JSON Schema of a storyboard, for editors and programs."""
     made = Storyboard.model_json_schema()
+    for name, field in Storyboard.model_fields.items():
+        made["properties"][name].setdefault("description", field.description)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "cinemill storyboard"}
 
 
@@ -497,7 +499,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9]\d*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?$"), list("-+.0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?$"),
+    list("-+.0123456789"),
 )
 
 
@@ -526,7 +530,7 @@ def _owner(place: list[int | str]) -> tuple[type[Params], str, list[int | str]]:
         inner = _inner(model, name) if name else None
         if inner:
             model, name = inner, ""
-        if name and part not in (model.model_fields):
+        if "[" in part:
             continue  # the branch of a choice, by pydantic's name for it
         name = part
         shown.append(part)
@@ -586,7 +590,9 @@ def _rebuilt(value: Any, folder: Path) -> Any:
         return Path(folder, value.expanduser())
     if isinstance(value, Params):
         changed = {name: _rebuilt(each, folder) for name, each in value}
-        return value.model_copy(update={name: each for name, each in changed.items() if each is not getattr(value, name)})
+        return value.model_copy(
+            update={name: each for name, each in changed.items() if each is not getattr(value, name)}
+        )
     if isinstance(value, tuple):
         return tuple(_rebuilt(each, folder) for each in value)
     return value

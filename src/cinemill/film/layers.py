@@ -60,7 +60,8 @@ def of_picture(rgb: NDArray[np.uint8], opacity: Any, width: int) -> NDArray[np.u
     share = alpha[:, :, None].astype(np.uint16)
     premultiplied = np.dstack([((rgb * share + 127) // 255).astype(np.uint8), alpha])
     how = cv2.INTER_AREA if width <= rgb.shape[1] else cv2.INTER_CUBIC
-    return np.ascontiguousarray(cv2.resize(premultiplied, (width, height), interpolation=how))
+    made: Any = cv2.resize(premultiplied, (width, height), interpolation=how)
+    return made
 
 
 def laid(planes: Planes, layers: list[Layer]) -> Planes:

@@ -7,6 +7,7 @@ it is seen: a straight line for every point, and no jitter at any speed.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cinemill.film.board import Direction, Ease, KenBurns
@@ -56,7 +57,7 @@ class Path:
         )
 
 
-_EASES = {
+_EASES: dict[Ease, Callable[[float], float]] = {
     "linear": lambda x: x,
     "in": lambda x: 1 - math.cos(x * math.pi / 2),
     "out": lambda x: math.sin(x * math.pi / 2),
@@ -131,6 +132,4 @@ def _pan(move: str, base: View, ken_burns: KenBurns, width: int, height: int) ->
     own_top = base.top + (base.height - view.height) / 2
     left0, left1 = ends(span_x, view.width, width - view.width, rights, own_left)
     top0, top1 = ends(span_y, view.height, height - view.height, downs, own_top)
-    return Path(
-        View(left0, top0, view.width, view.height), View(left1, top1, view.width, view.height), ken_burns.ease
-    )
+    return Path(View(left0, top0, view.width, view.height), View(left1, top1, view.width, view.height), ken_burns.ease)

@@ -63,7 +63,7 @@ def read_rgb(path: File) -> tuple[Rgb, NDArray[np.uint8] | None]:
         raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
     if not data.size:
         raise DecodeFailed(f"{path} is empty.")
-    may_be_transparent = not bytes(data[:3]) == b"\xff\xd8\xff"
+    may_be_transparent = bytes(data[:3]) != b"\xff\xd8\xff"
     picture = _decoded(data, cv2.IMREAD_UNCHANGED) if may_be_transparent else None
     if picture is not None and picture.ndim == 3 and picture.shape[2] == 4:
         deep = picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
@@ -256,14 +256,11 @@ def _kernel(kept: float) -> NDArray[np.float32]:
     return (taps / taps.sum()).astype(np.float32)
 
 
-def reduced(picture: Any, way_ratio: float) -> tuple[Any, float]:
-    """A picture of far more pixels than any view needs, smaller; and by how much. `way_ratio`: of the closest view."""
-    shrink = int(way_ratio // 4)
-    if shrink < 2:
-        return picture, 1.0
+def smaller(picture: Any, shrink: int) -> Any:
+    """A picture or its opacity, `shrink` times smaller by averaging."""
     rows, columns = picture.shape[:2]
     size = (max(1, columns // shrink), max(1, rows // shrink))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), columns / size[0]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def framed(picture: Rgb, opacity: Any, fit: Fit, aspect: float, background: str) -> Rgb:

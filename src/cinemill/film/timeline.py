@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from cinemill.errors import InvalidParams
-from cinemill.film.board import Narration, Scene, Storyboard, TransitionName
+from cinemill.film.board import Narration, Scene, Storyboard, Transition, TransitionName
 
 STILL_SECONDS = 4
 """How long a picture is shown when nothing says."""
@@ -115,9 +115,7 @@ def timeline(
         overlap = max(0, min(overlap, room))
         name = transition_of(board, scene).name if overlap else "cut"
         start = shots[-1].stop - overlap if shots else 0
-        shots.append(
-            Shot(scene=index, start=start, frames=frames, transition=name, overlap=overlap, still=len(shots))
-        )
+        shots.append(Shot(scene=index, start=start, frames=frames, transition=name, overlap=overlap, still=len(shots)))
     total = shots[-1].stop
     sounds = [*_clips(board, shots, heard), *_speeches(board, shots, spoken, over)]
     return Timeline(
@@ -125,7 +123,12 @@ def timeline(
     )
 
 
-def transition_of(board: Storyboard, scene: Scene):
+def exact(seconds: float) -> Fraction:
+    """A number of seconds as people wrote it: 0.4 is two fifths."""
+    return Fraction(str(seconds))
+
+
+def transition_of(board: Storyboard, scene: Scene) -> Transition:
     """How a scene follows the one before it."""
     return scene.transition or board.transition
 
@@ -141,7 +144,7 @@ def called(board: Storyboard, index: int) -> str:
 def _overlaps(board: Storyboard) -> list[int]:
     """Pictures shared with the scene before, as asked for."""
     asked = [transition_of(board, scene) for scene in board.scenes]
-    found = [0 if each.name == "cut" else round(Fraction(each.seconds) * board.rate) for each in asked]
+    found = [0 if each.name == "cut" else round(exact(each.seconds) * board.rate) for each in asked]
     return [0, *found[1:]]
 
 
@@ -161,7 +164,7 @@ def _lengths(
     still = round(STILL_SECONDS * board.rate)
     found = [max(1, still if length is None else length) for length in lengths]
     for index, (scene, frames) in enumerate(zip(board.scenes, found)):
-        if scene.duration and round(Fraction(scene.duration) * board.rate) < 1:
+        if scene.duration and round(exact(scene.duration) * board.rate) < 1:
             raise InvalidParams(f"{called(board, index)} lasts {scene.duration} s, less than one picture ({frames}).")
     return found
 
@@ -175,10 +178,10 @@ def _own_length(
 ) -> int | None:
     """What a scene asks for itself. Speech ends, with half of the pause, before the next scene comes in."""
     if scene.duration is not None:
-        return round(Fraction(scene.duration) * board.rate)
+        return round(exact(scene.duration) * board.rate)
     if speech:
-        delay = Fraction(scene.narration.delay if scene.narration else 0)
-        return ceil((speech.seconds + delay + Fraction(board.pause)) * board.rate) + overlap
+        delay = exact(scene.narration.delay if scene.narration else 0)
+        return ceil((speech.seconds + delay + exact(board.pause)) * board.rate) + overlap
     return round(video * board.rate) if video is not None else None
 
 
@@ -186,7 +189,7 @@ def _share(
     board: Storyboard, lengths: list[int | None], over: Speech, narration: Narration, overlaps: Sequence[int]
 ) -> None:
     """Give scenes without a length equal shares of what the narration needs."""
-    needed = ceil((over.seconds + Fraction(narration.delay) + Fraction(board.pause)) * board.rate)
+    needed = ceil((over.seconds + exact(narration.delay) + exact(board.pause)) * board.rate)
     open_ = [index for index, length in enumerate(lengths) if length is None]
     if not open_:
         return
@@ -275,7 +278,7 @@ def edges(line: Timeline) -> list[tuple[int, int]]:
     cuts = {0, line.frames}
     for shot in line.shots[1:]:
         cuts |= {shot.start, shot.start + shot.overlap}
-    return list(pairwise(sorted(cuts)))
+    return list(pairwise(sorted(cut for cut in cuts if cut <= line.frames)))
 
 
 def shown_at(line: Timeline, frame: int) -> list[Shot]:

@@ -30,7 +30,10 @@ def _each(function: Callable[[Any, Any, int], Any], one: Planes, two: Planes) ->
 
 
 def _fade(one: Planes, two: Planes, share: float) -> Planes:
-    return _each(lambda a, b, _: cv2.addWeighted(a, 1 - share, b, share, 0), one, two)
+    def both(a: Any, b: Any, k: int) -> Any:
+        return cv2.addWeighted(a, 1 - share, b, share, 0)
+
+    return _each(both, one, two)
 
 
 def _through(colour: str) -> Mix:
@@ -55,9 +58,7 @@ def _masked(mask_of: Callable[[int, int, float], Any]) -> Mix:
 
 def blended(below: Any, above: Any, mask: Any) -> Any:
     """`above` where `mask` is 255, `below` where it is 0."""
-    return cv2.add(
-        cv2.multiply(below, cv2.bitwise_not(mask), scale=1 / 255), cv2.multiply(above, mask, scale=1 / 255)
-    )
+    return cv2.add(cv2.multiply(below, cv2.bitwise_not(mask), scale=1 / 255), cv2.multiply(above, mask, scale=1 / 255))
 
 
 def _wipe(dx: int, dy: int) -> Mix:

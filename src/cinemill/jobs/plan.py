@@ -6,9 +6,6 @@ else: no paths, no worker counts. Thread counts that change an encoder's output 
 
 from __future__ import annotations
 
-import hashlib
-import os
-from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -16,34 +13,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from cinemill.catalogue import preset as named_preset
-from cinemill.errors import OpenFailed, PlanMismatch
+from cinemill.errors import PlanMismatch
+from cinemill.media.identity import Identity, identify
 from cinemill.operations import Chunk, Decided, Operation, Request, get
 from cinemill.version import __version__
 
 CHUNK_SECONDS = 30.0
 """Programme per chunk: what a kill costs at most, against what starting an encoder anew costs in size."""
-_SAMPLE = 1 << 16
-"""Bytes hashed at the head, the middle and the tail of an input."""
 
 
 def chunk_seconds(name: str, preset: str | None = None) -> float:
     """Programme per chunk where nobody says it: as the preset of an operation has it, or the default."""
     found = named_preset(preset, name).chunk_seconds if preset else None
     return found or CHUNK_SECONDS
-
-
-class Identity(BaseModel):
-    """What an input is recognised by: size in bytes, time of change in ns, a hash of three samples."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    size: int
-    mtime_ns: int
-    sample: str
-
-    def __str__(self) -> str:
-        changed = datetime.fromtimestamp(self.mtime_ns / 1e9).isoformat(" ", "milliseconds")
-        return f"{self.size} bytes of {changed} ({self.sample[:6]})"
 
 
 class Signature(BaseModel):
@@ -138,7 +120,7 @@ def sign(request: Request[Any], chunk_seconds: float) -> Signature:
         params=request.params.model_dump(mode="json"),
         chunk_seconds=chunk_seconds,
         inputs=tuple(identify(path) for path in request.inputs),
-        files=tuple(identify(path) for path in get(request.operation).reads(request.params)),
+        files=tuple(identify(path) for path in get(request.operation).files(request)),
     )
 
 
@@ -155,27 +137,6 @@ def plan(request: Request[Any], signature: Signature) -> Plan:
         decided=decided.model_dump(mode="json"),
         chunks=tuple(operation.cut(request, decided, signature.chunk_seconds)),
     )
-
-
-def identify(path: Path) -> Identity:
-    """Size, time of change and a sampled BLAKE2 hash. Raises OpenFailed."""
-    try:
-        str(path).encode()
-        status = path.stat()
-        if not path.is_file():
-            raise OpenFailed(f"{path} is not a file.")
-        with path.open("rb") as file:
-            digest = hashlib.blake2b(digest_size=16)
-            for offset in (0, max(0, status.st_size // 2), max(0, status.st_size - _SAMPLE)):
-                file.seek(offset)
-                digest.update(file.read(_SAMPLE))
-    except FileNotFoundError:
-        raise OpenFailed(f"{path} is not there.") from None
-    except UnicodeEncodeError:
-        raise OpenFailed(f"the name of {os.fsencode(path)!r} is not UTF-8; rename it.") from None
-    except OSError as error:
-        raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
-    return Identity(size=status.st_size, mtime_ns=status.st_mtime_ns, sample=digest.hexdigest())
 
 
 def _differences(was: Signature, now: Signature) -> list[tuple[str, Any, Any]]:

@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cinemill.errors import Cancelled, JobError, JobRunning, OpenFailed, OutputRefused, UnknownName
-from cinemill.jobs.plan import Identity, Plan, Signature, identify
+from cinemill.jobs.plan import Plan, Signature
+from cinemill.media.identity import Identity, identify
 from cinemill.settings import settings
 
 Order = Literal["pause", "cancel"]

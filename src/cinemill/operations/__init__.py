@@ -85,6 +85,10 @@ class Operation(ABC, Generic[P, D]):
         """Files that the parameters name. What is in them decides the result as much as the inputs do."""
         return named_files(params)
 
+    def files(self, request: Request[P]) -> tuple[Path, ...]:
+        """Every file beside the inputs that decides the result: those that the parameters or the inputs name."""
+        return self.reads(request.params)
+
     @abstractmethod
     def decide(self, request: Request[P]) -> D:
         """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""

@@ -190,7 +190,7 @@ def _refuse_taken(name: str, output: Path, overwrite: bool) -> None:
 
 def _identities(files: Sequence[Path], seconds: float, excerpts: int) -> list[str]:
     """What the samples are made of, whatever the files are called."""
-    from cinemill.jobs.plan import identify
+    from cinemill.media.identity import identify
 
     return [f"{excerpts} excerpts of {seconds:g} s", *(str(identify(file)) for file in files)]
 

@@ -1,0 +1,145 @@
+"""What is heard: every recording at its time, music under it, as one mix that ends with the picture."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from cinemill.film.board import Music
+from cinemill.film.timeline import Sounding, Timeline
+from cinemill.measure.loudness import Loudness, Target, levelled
+from cinemill.media import read, sound, soundgraph
+from cinemill.media.types import Audio, MediaInfo
+
+RATE = 48_000
+_LAYOUT = "stereo"
+_PEAK_DB = -1.0
+"""dBTP that nothing passes, as video sites ask."""
+_CROSSFADE = 1.0
+"""Seconds over which a loop of music runs into its beginning."""
+_EDGE = 0.01
+"""Seconds of fade where something is cut, so that it does not click."""
+
+
+def seconds_of(path: Path) -> Fraction:
+    """How long a recording lasts: by its header, else by its samples. Raises MediaError."""
+    info = read.probe(path)
+    track = read.sound_of(info)
+    if info.duration is not None and not info.format.startswith(("mp3", "aac")):
+        return info.duration
+    last = None
+    count = 0
+    for last in read.audio(info, track):
+        count += last.samples.shape[1]
+    return Fraction(count, last.sample_rate) if last else Fraction(0)
+
+
+def write(line: Timeline, music: Music | None, lufs: float | None, path: Path) -> tuple[Loudness, Loudness] | None:
+    """Write the mix of a film as WAV; how loud it was and is, or None where nothing is to be made louder or softer."""
+
+    def make() -> Iterator[Audio]:
+        return mix(line, music)
+
+    if lufs is None:
+        _write(make(), path)
+        return None
+    blocks, before, after = levelled(make, Target(lufs, _PEAK_DB))
+    _write(blocks, path)
+    return before, after
+
+
+def mix(line: Timeline, music: Music | None) -> Iterator[Audio]:
+    """Everything together, from 0 to the end of the picture."""
+    stop = samples(line)
+    streams = [_placed(each, stop) for each in line.sounds]
+    if music:
+        streams.append(_music(line, music, stop))
+    return sound.mixed(streams, RATE, _LAYOUT, stop)
+
+
+def samples(line: Timeline) -> int:
+    """How many samples the film lasts."""
+    return round(line.frames / line.rate * RATE)
+
+
+def _music(line: Timeline, music: Music, stop: int) -> Iterator[Audio]:
+    def once() -> Iterator[Audio]:
+        return _recording(music.file, music.start, None)
+
+    blocks = sound.looped(once, stop, _CROSSFADE) if music.loop else sound.trimmed(once(), 0, stop)
+    blocks = sound.faded(blocks, music.fade_in, max(_EDGE, music.fade_out))
+    blocks = _times(blocks, music.volume)
+    speech = [each for each in line.sounds if each.speech]
+    if not speech or not music.duck:
+        return blocks
+    key = sound.mixed([_placed(each, stop) for each in speech], RATE, _LAYOUT, stop)
+    return sound.ducked(blocks, key, depth_db=music.duck)
+
+
+def _placed(each: Sounding, stop: int) -> Iterator[Audio]:
+    """A recording at its place in the film."""
+    blocks = _recording(each.file, each.skip, each.seconds and each.seconds * each.speed)
+    if each.speed != 1:
+        blocks = soundgraph.run(blocks, _tempo(each.speed))
+    blocks = sound.faded(blocks, each.fade_in or _EDGE, each.fade_out or _EDGE)
+    blocks = _times(blocks, each.volume)
+    return sound.trimmed(sound.shifted(blocks, round(each.start * RATE)), 0, stop)
+
+
+def _times(blocks: Iterator[Audio], volume: float) -> Iterator[Audio]:
+    return blocks if volume == 1 else sound.gained(blocks, sound.decibels(volume) if volume else -120.0)
+
+
+def _recording(path: Path, skip: float, seconds: float | None) -> Iterator[Audio]:
+    """The sound of a file from 0 on, `skip` seconds of it left out, at the mix's rate and layout."""
+    info = read.probe(path)
+    track = read.sound_of(info)
+    begins = _programme_start(info)
+    blocks = sound.resampled(sound.even(read.audio(info, track)), RATE, _LAYOUT)
+    start = round((begins + Fraction(skip)) * RATE)
+    stop = None if seconds is None else start + round(seconds * RATE)
+    return sound.shifted(sound.trimmed(blocks, start, stop), -start)
+
+
+def _programme_start(info: MediaInfo) -> Fraction:
+    """Seconds at which the picture begins; for sound alone, its own beginning."""
+    return info.video.start_pts * info.video.time_base if info.video else Fraction(0)
+
+
+def _tempo(speed: float) -> str:
+    """Faster or slower at the same pitch; FFmpeg's filter goes from a half to a hundredfold."""
+    steps: list[str] = []
+    while speed < 0.5:
+        steps.append("atempo=0.5")
+        speed /= 0.5
+    return ",".join([*steps, f"atempo={speed:.6f}"])
+
+
+def _write(blocks: Iterator[Audio], path: Path) -> None:
+    """WAV of 32-bit floats; the sizes in its header are for files up to 4 GB, readers go on to the end of others."""
+    with path.open("wb") as file:
+        file.write(_header(0))
+        count = 0
+        for block in blocks:
+            data = block.samples.T.tobytes()
+            file.write(data)
+            count += len(data)
+        file.seek(0)
+        file.write(_header(count))
+
+
+def _header(size: int) -> bytes:
+    frame = 4 * sound.channels_of(_LAYOUT)
+    format = struct.pack("<HHIIHH", 3, sound.channels_of(_LAYOUT), RATE, RATE * frame, frame, 32)
+    most = 0xFFFF_FFFF
+    return (
+        b"RIFF"
+        + struct.pack("<I", min(size + 36, most))
+        + b"WAVEfmt "
+        + struct.pack("<I", len(format))
+        + format
+        + b"data"
+        + struct.pack("<I", min(size, most))
+    )
