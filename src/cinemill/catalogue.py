@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 
 from cinemill.errors import InvalidParams, OutputRefused, UnknownName
 
-FileKind = Literal["video", "audio", "image", "subtitle", "weights", "lut", "any"]
+FileKind = Literal["video", "audio", "image", "subtitle", "weights", "lut", "text", "any"]
 
 
 class Params(BaseModel):

@@ -17,8 +17,8 @@ _LONGEST_SECONDS = 600
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spoken:
-    """`samples`: mono float32 at `rate` Hz. `words`: (first character, one past the last, start s, end s) of runs of the
-    text in order, or None where the engine does not know."""
+    """`samples`: mono float32 at `rate` Hz. `words`: (first character, one past the last, start s, end s) of runs of
+    the text in order, or None where the engine does not know."""
 
     samples: NDArray[np.float32]
     rate: int
@@ -48,10 +48,10 @@ def _checked(said: dict[str, Any], blob: bytearray, length: int) -> Spoken:
     if said.get("format", "int16") == "float32":
         samples = np.frombuffer(blob, np.float32)
     else:
-        samples = np.frombuffer(blob, np.int16).astype(np.float32) / 32768
+        samples = np.frombuffer(blob, np.int16).astype(np.float32) / np.float32(32768)
     if len(samples) > rate * _LONGEST_SECONDS:
         raise ValueError(f"{len(samples) / rate:.0f} s for a sentence")
-    samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
     words = said.get("words")
     return Spoken(samples, rate, None if words is None else _words(words, length, len(samples) / rate))
 

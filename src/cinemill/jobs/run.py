@@ -20,7 +20,7 @@ from cinemill.jobs.metrics import files as reports
 from cinemill.jobs.metrics import measured
 from cinemill.jobs.plan import CHUNK_SECONDS, Plan, Signature, plan, sign
 from cinemill.jobs.store import JobFolder
-from cinemill.operations import Chunk, Request, get
+from cinemill.operations import Chunk, Request, get, passing
 
 _BREATH = 0.2
 """Seconds between progress events, and between looks at a paused job."""
@@ -99,8 +99,9 @@ def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Eve
         old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
         if old is None:
             folder.discard_parts()
-            for report in reports(output) if asked.metrics and output else ():
-                refuse_existing(report, asked.overwrite)
+            more = reports(output) if asked.metrics and output else ()
+            for file in (*more, *get(asked.request.operation).beside(asked.request)):
+                refuse_existing(file, asked.overwrite)
         job = (old or job).model_copy(update={"overwrite": asked.overwrite, "metrics": asked.metrics})
         with _room(output):
             folder.begin(job)
@@ -282,6 +283,8 @@ class _Pace:
 
 def _join(job: Plan, folder: JobFolder) -> Generator[Event, None, dict[str, Any]]:
     """Make the output under a passing name in the job's folder, then give it its own. Gives back the job's result."""
+    from cinemill.media.write import durable, said_plainly
+
     parts = [folder.part(chunk.index) for chunk in job.chunks]
     temporary = folder.temporary("output") if job.output else None
     for share in job.operation.join(job.request, job.settled, parts, temporary):
@@ -293,5 +296,12 @@ def _join(job: Plan, folder: JobFolder) -> Generator[Event, None, dict[str, Any]
             found = yield from measured(job, temporary, folder)
             result = {**result, **found, "notes": [*result.get("notes", []), *found["notes"]]}
         refuse_existing(job.output, job.overwrite)
+        files = [file for file in job.operation.beside(job.request) if passing(temporary, file).exists()]
+        for file in files:
+            refuse_existing(file, job.overwrite)
+            with said_plainly(file):
+                durable(passing(temporary, file), file)
+        if files:
+            result = {**result, "files": [*result.get("files", []), *map(str, files)]}
         folder.finish(job, temporary, job.output, result)
     return result

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from cinemill.media import sound, soundgraph
 from cinemill.media.limiter import limited
@@ -89,7 +91,7 @@ class Meter:
                 passing.append(block)
                 yield block
 
-        for _, said in soundgraph.noted(sound.even(kept()), _GRAPH):
+        for _, said in soundgraph.noted(_whole_steps(sound.resampled(sound.even(kept()), _RATE)), _GRAPH):
             self._note(said)
             yield from passing
             passing.clear()
@@ -101,6 +103,8 @@ class Meter:
         self._samples, self._rate = self._samples + block.samples.shape[1], block.sample_rate
 
     def _note(self, said: Any) -> None:
+        if not said:
+            return
         self._last = dict(said)
         momentary = float(said.get("lavfi.r128.M", "nan"))
         if not math.isnan(momentary):
@@ -130,48 +134,77 @@ class Meter:
         return Loudness(found.lufs, 0.0, found.peak_db, found.momentary, seconds)
 
 
-_GRAPH = "aresample=48000,ebur128=metadata=1:peak=true"
+_RATE = 48_000
+_STEP = _RATE // 10
+"""Samples that ebur128 tells about at a time; of a rest it says nothing."""
+_GRAPH = "ebur128=metadata=1:peak=true"
 
 
-def levelled(
-    make: Callable[[], Iterable[Audio]], target: Target, before: Loudness | None = None
-) -> tuple[Iterator[Audio], Loudness, Loudness]:
-    """What `make` gives, as loud as `target` says; how loud it was, and how loud it is now.
+def _whole_steps(blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """With as much silence at the end as makes the last step whole."""
+    last: Audio | None = None
+    count = 0
+    for block in blocks:
+        last = block
+        count += block.samples.shape[1]
+        yield block
+    if last is not None and count % _STEP:
+        silence = np.zeros((len(last.samples), _STEP - count % _STEP), np.float32)
+        yield Audio(silence, _RATE, last.pts + last.samples.shape[1], last.layout)
 
-    `make` is called again for each pass: one to measure, one or a few more only where peaks are in the way. Silence
-    is left alone. Loudness may end below the target where peaks are all there is: impulses have none to give.
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is done to all of a stream, how loud it was, and is then. `ceiling` None: no peak is in the way."""
+
+    gain: float
+    ceiling: float | None
+    before: Loudness
+    after: Loudness
+
+    def applied(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
+        """The stream that was settled, as loud as was asked for."""
+        if self.before.lufs is None:
+            return iter(blocks)
+        louder = sound.gained(blocks, self.gain)
+        return louder if self.ceiling is None else limited(louder, self.ceiling)
+
+
+def settle(make: Callable[[], Iterable[Audio]], target: Target) -> Settled:
+    """What makes the stream that `make` gives as loud as `target` says.
+
+    `make` is called for each pass: one to measure, one or a few more only where peaks are in the way. Silence is left
+    alone. Loudness may end below the target where peaks are all there is: impulses have none to give.
     """
-    before = before or measured(make())
+    before = measured(make())
     if before.lufs is None:
-        return iter(make()), before, before
+        return Settled(0.0, None, before, before)
     gain = min(target.lufs - before.lufs, _MOST_GAIN)
-    if before.peak_db + gain <= target.peak_db - _SPARE:
-        after = Loudness(
-            before.lufs + gain, before.range, before.peak_db + gain, _plus(before.momentary, gain), before.seconds
-        )
-        return sound.gained(make(), gain), before, after
     ceiling = target.peak_db - _SPARE
-    after = before
+    if before.peak_db + gain <= ceiling:
+        momentary = None if before.momentary is None else before.momentary + gain
+        after = Loudness(before.lufs + gain, before.range, before.peak_db + gain, momentary, before.seconds)
+        return Settled(gain, None, before, after)
+    found = Settled(gain, ceiling, before, before)
     for _ in range(_TRIES):
-        after = measured(_pushed(make(), gain, ceiling))
+        after = measured(found.applied(make()))
+        found = replace(found, after=after)
         assert after.lufs is not None
         short, over = target.lufs - after.lufs, after.peak_db - target.peak_db
-        if abs(short) <= _CLOSE and over <= 0:
+        if (abs(short) <= _CLOSE or gain >= target.lufs - before.lufs + _MOST_PUSH) and over <= 0:
             break
         gain = min(gain + short, target.lufs - before.lufs + _MOST_PUSH)
         ceiling -= max(0.0, over)
-    return _pushed(make(), gain, ceiling), before, after
+        found = replace(found, gain=gain, ceiling=ceiling)
+    return found
+
+
+def levelled(make: Callable[[], Iterable[Audio]], target: Target) -> Iterator[Audio]:
+    """What `make` gives, as loud as `target` says; `make` is called for each pass."""
+    return settle(make, target).applied(make())
 
 
 _SPARE = 0.05
 """dB between the ceiling and what is aimed at: meters find the value between samples each in their own way."""
 _MOST_PUSH = 9.0
 """dB of gain beyond the plain one: more would leave only peaks that are cut."""
-
-
-def _pushed(blocks: Iterable[Audio], gain: float, ceiling: float) -> Iterator[Audio]:
-    return limited(sound.gained(blocks, gain), ceiling)
-
-
-def _plus(value: float | None, gain: float) -> float | None:
-    return None if value is None else value + gain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -14,15 +14,16 @@ from av import error as averror
 from av.container import OutputContainer
 from av.stream import Disposition
 
-from cinemill.media import jumps, parts
+from cinemill.media import jumps, parts, soundgraph
 from cinemill.media.audio import audio_natives
 from cinemill.media.clock import Even, rescale
 from cinemill.media.demux import Damage, opened, packets, packets_of
 from cinemill.media.index import clock_shifts
 from cinemill.media.matroska import Facts
 from cinemill.media.output import VideoSpec
+from cinemill.media.sound import even, resampled
 from cinemill.media.tracks import Carry, is_cover
-from cinemill.media.types import AudioTrack, MediaInfo, Track, VideoTrack
+from cinemill.media.types import Audio, AudioTrack, MediaInfo, Track, VideoTrack
 
 # A flow is one stream's packets in time order: (seconds of its dts, packet).
 Flow = Iterator[tuple[float, Any]]
@@ -81,8 +82,9 @@ def flows(
     pieces: Sequence[Path],
     spec: VideoSpec | None,
     facts: dict[int, Facts],
+    sounds: Mapping[int, Iterable[Audio]],
 ) -> list[Flow]:
-    """A flow for each track made anew, and one for all that are copied."""
+    """A flow for each track made anew, and one for all that are copied. `sounds`: what is encoded, by track."""
     shifts = clock_shifts(info)
     found: list[Flow] = []
     for index, carry in plan.items():
@@ -91,7 +93,9 @@ def flows(
         if isinstance(carry.track, VideoTrack):
             found.append(pictures(pieces, spec, streams[index]))
         elif isinstance(carry.track, AudioTrack):
-            found.append(_sound(info, carry.track, streams[index], shifts))
+            found.append(
+                sound(_natives(info, carry.track, streams[index].codec_context, shifts, sounds), streams[index])
+            )
         else:
             found.append(_text(info, carry.track, streams[index], shifts))
     copies = {index: carry.track for index, carry in plan.items() if carry.how == "copy"}
@@ -168,9 +172,28 @@ def _delay_by(packet: Any, delay: Fraction) -> None:
     packet.time_base = unit
 
 
-def _sound(info: MediaInfo, track: AudioTrack, stream: Any, shifts: Sequence[Fraction]) -> Flow:
+def _natives(
+    info: MediaInfo,
+    track: AudioTrack,
+    context: Any,
+    shifts: Sequence[Fraction],
+    sounds: Mapping[int, Iterable[Audio]],
+) -> Iterator[Any]:
+    """What is to be encoded: the sound that was made for the track, else its own."""
+    if track.index in sounds:
+        return made(sounds[track.index], context)
+    return audio_natives(info, track, context.format.name, context.layout.name, context.sample_rate, shifts=shifts)
+
+
+def made(blocks: Iterable[Audio], context: Any) -> Iterator[Any]:
+    """Blocks as frames of the encoder's rate and layout, their pts counting samples."""
+    for block in resampled(even(blocks), context.sample_rate, context.layout.name):
+        yield soundgraph.to_native(block)
+
+
+def sound(natives: Iterable[Any], stream: Any) -> Flow:
+    """Frames of PyAV as packets of `stream`."""
     context = stream.codec_context
-    natives = audio_natives(info, track, context.format.name, context.layout.name, context.sample_rate, shifts=shifts)
     framer = av.AudioResampler(context.format, context.layout, context.sample_rate, context.frame_size or None)
     framed = chain.from_iterable(map(framer.resample, chain(natives, [None])))
     last: int | None = None

@@ -41,7 +41,13 @@ def of_native(native: Any) -> Audio:
     rate, layout = native.sample_rate, native.layout
     pts = round((native.pts or 0) * (native.time_base or Fraction(1, rate)) * rate)
     samples = native.to_ndarray().reshape(-1, layout.nb_channels).T
-    return Audio(np.ascontiguousarray(samples, np.float32), rate, pts, layout.name)
+    # Files that do not say where their channels belong mean the usual places.
+    name = str(layout.name)
+    usual = _USUAL.get(layout.nb_channels, name) if "channels" in name else name
+    return Audio(np.ascontiguousarray(samples, np.float32), rate, pts, usual)
+
+
+_USUAL = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 def to_native(block: Audio) -> Any:

@@ -129,7 +129,7 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
     if _header_accepts(format, stream):
         return Carry(track, "copy")
     if track.kind == "audio":
-        return Carry(track, "convert", _sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}")
+        return Carry(track, "convert", sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}")
     if track.kind == "subtitle" and track.codec in _TEXT_SUBTITLES and format in _TEXT:
         loss = "; its styles are lost" if track.codec in _STYLED else ""
         return Carry(track, "convert", _TEXT[format], f"{format} cannot hold {track.codec}{loss}")
@@ -146,7 +146,8 @@ def _fate_of_data(stream: Any, track: Track, info: MediaInfo, format: str) -> Ca
     return Carry(track, "leave", reason=f"{format} cannot hold this kind of data")
 
 
-def _sound_encoder(codec: str, format: str) -> str:
+def sound_encoder(codec: str, format: str) -> str:
+    """The encoder for sound of `codec` that a container of `format` cannot hold as it is, or that is made anew."""
     return _SOUND[format][keeps_samples(codec)]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
@@ -24,12 +24,12 @@ from cinemill.media import lavfi, matroska, parts
 from cinemill.media.clock import rescale
 from cinemill.media.demux import Damage, opened
 from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
-from cinemill.media.interleave import flows, from_zero, interleave, pictures
+from cinemill.media.interleave import flows, from_zero, interleave, made, pictures, sound
 from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
 from cinemill.media.output import VideoSpec
-from cinemill.media.tracks import COVERS, Carry, is_cover, keeps_samples
-from cinemill.media.types import AudioTrack, Frame, MediaInfo, VideoTrack
+from cinemill.media.tracks import COVERS, Carry, is_cover, keeps_samples, sound_encoder
+from cinemill.media.types import Audio, AudioTrack, Frame, MediaInfo, VideoTrack
 
 # Tags that describe the file they came from and would be wrong in another.
 _STALE_TAGS: Final = {
@@ -140,12 +140,14 @@ def assemble(
     carried: Sequence[Carry],
     output: Path,
     format: str,
+    sounds: Mapping[int, Iterable[Audio]] | None = None,
 ) -> Generator[float, None, None]:
     """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
 
     Gives back seconds of programme written as it goes. `spec` None means that no picture is encoded; it may still be
-    among the carried tracks. Where `info` has no picture, as for sound alone, the new one comes first. Raises
-    DiskFull, and JobError when a piece turns out to be damaged.
+    among the carried tracks. `sounds`: what is encoded in place of a converted track's own, by its index. Where `info`
+    has no picture, as for sound alone, the new one comes first. Raises DiskFull, and JobError when a piece turns out to
+    be damaged.
     """
     options = {"avoid_negative_ts": "disabled"}  # pts are kept, not shifted
     if format in ("mp4", "mov"):
@@ -169,7 +171,7 @@ def assemble(
                 streams[index] = stream
             _tag(out, info, source)
             out.start_encoding()
-            all_tracks = flows(info, plan, streams, pieces, spec, facts)
+            all_tracks = flows(info, plan, streams, pieces, spec, facts, sounds or {})
             all_tracks += [pictures(pieces, spec, alone)] if alone else []
             yield from interleave(out, map(from_zero, all_tracks) if format == "nut" else all_tracks)
         finally:
@@ -177,6 +179,33 @@ def assemble(
         if facts:
             numbered = [-1] * (alone is not None) + [index for index in streams if plan[index].how != "attach"]
             matroska.complete(output, {numbered.index(index): fact for index, fact in facts.items()})
+
+
+def encode_sound(
+    blocks: Iterable[Audio], output: Path, format: str, *, bits: int = 16, title: str = "", language: str = ""
+) -> Generator[float, None, None]:
+    """Write `output`, a file of nothing but this sound, giving back seconds that are done. All blocks have one layout.
+
+    `bits`: 16 or 24 of a sample where the container's codec loses nothing. Raises DiskFull.
+    """
+    stream = iter(blocks)
+    first = next(stream, None)
+    if first is None:
+        return
+    codec = sound_encoder("pcm_s24le" if bits > 16 else "pcm_s16le", format)
+    codec = {"pcm_s24le": "pcm_s16le"}.get(codec, codec) if bits <= 16 else codec
+    kept = "pcm_s24le" if bits > 16 else "pcm_s16le"
+    track = AudioTrack(0, "audio", kept, Fraction(1, first.sample_rate), **_kind(first))
+    with said_plainly(output), av.open(f"file:{output}", "w", format=format) as out:
+        added = _add_sound(out, codec, track, av.AudioFormat("s32" if bits > 16 else "s16"))
+        added.metadata.update({"title": title} if title else {})
+        added.metadata.update({"language": language} if language else {})
+        out.start_encoding()
+        yield from interleave(out, [sound(made(chain([first], stream), added.codec_context), added)])
+
+
+def _kind(block: Audio) -> dict[str, Any]:
+    return {"sample_rate": block.sample_rate, "channels": len(block.samples), "layout": block.layout}
 
 
 def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:

@@ -121,6 +121,10 @@ class Operation(ABC, Generic[P, D]):
     def join(self, request: Request[P], decided: D, parts: Sequence[Path], output: Path | None) -> Iterator[float]:
         """Make `output` of all parts, giving back how much is done, from 0 to 1."""
 
+    def beside(self, request: Request[P]) -> tuple[Path, ...]:
+        """Further files that the operation makes, under their final names. `join` writes each as `passing` says."""
+        return ()
+
     def source(self, request: Request[P], decided: D) -> Generator[Frame, None, None]:
         """The pictures that those of the output were made from, at the same times; nothing where it makes no video."""
         yield from ()
@@ -128,6 +132,11 @@ class Operation(ABC, Generic[P, D]):
     def result(self, request: Request[P], decided: D, parts: Sequence[Path]) -> dict[str, Any]:
         """JSON-safe findings for the last event. Sentences under `notes`, a table under `table`."""
         return {}
+
+
+def passing(output: Path, file: Path) -> Path:
+    """The name under which `join`, which makes `output`, writes a `file` that goes beside it."""
+    return output.with_name(f"{file.name}.{output.name}")
 
 
 def named_files(params: Params) -> tuple[Path, ...]:

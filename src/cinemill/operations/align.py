@@ -91,9 +91,9 @@ class AlignOperation(Operation[Align, AlignDecided]):
         yield 0
         given = _given(params.text)
         words = [word for cue in given.cues for word in _words(cue)]
-        timed = _timed(samples, words, params)
+        found = timed(samples, words, _is_english(params, words), params.model)
         yield chunk.size
-        path.write_text(files.written(_arranged(given, timed, params), "json"), "utf-8")
+        path.write_text(files.written(_arranged(given, found, params), "json"), "utf-8")
 
     def join(
         self, request: Request[Align], decided: AlignDecided, parts: Sequence[Path], output: Path | None
@@ -141,13 +141,15 @@ def _is_english(params: Align, words: Sequence[Word]) -> bool:
     return sum(char.isascii() for char in letters) > 0.95 * len(letters)
 
 
-def _timed(samples: Any, words: Sequence[Word], params: Align) -> list[Word]:
+def timed(samples: Any, words: Sequence[Word], is_english: bool, model: Path | None = None) -> list[Word]:
+    """The words where they are heard in samples at 16 kHz (int16): by a CTC model, else by PocketSphinx in English;
+    else spread over where somebody speaks."""
     from cinemill.measure import ctc, emissions
 
-    if params.model:
-        heard = emissions.heard(samples, params.model)
+    if model:
+        heard = emissions.heard(samples, model)
         return ctc.words(heard.emissions, words, heard.vocabulary, heard.step_ms, blank=heard.blank)[0]
-    return (_heard(samples, words) if _is_english(params, words) else None) or _spread(samples, words)
+    return (_heard(samples, words) if is_english else None) or _spread(samples, words)
 
 
 def _heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:

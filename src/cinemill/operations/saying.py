@@ -63,7 +63,7 @@ _UNITS = {
 """In English; elsewhere voices read them."""
 _MONEY = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _ENGLISH_MONEY = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen"}
-_COMMA_DECIMALS = set("de fr es it pt nl pl cs ru uk sv da no fi tr ro hu sk sl bg hr sr el id vi".split())
+_COMMA_DECIMALS = "de fr es it pt nl pl cs ru uk sv da no fi tr ro hu sk sl bg hr sr el id vi"
 _DASHES = ("—", "–", "-", "--")
 _OPENERS, _CLOSERS = "\"'“‘«([{¿¡<", "\"'”’»)]}>,.;:!?…—–"
 

@@ -64,7 +64,7 @@ def utterances(text: str, language: str, longest: int, shortest: int, paragraph:
     """
     found: list[Utterance] = []
     for item in _items(text):
-        if isinstance(item, float):
+        if isinstance(item, float | int):
             if found:
                 found[-1] = replace(found[-1], pause=min(_MOST_PAUSE, (found[-1].pause or 0.0) + item))
             continue
@@ -186,7 +186,7 @@ def _merged(items: Iterator[Item | float]) -> Iterator[Item | float]:
     """Neighbouring runs in one manner as one; ends of elements as ends of sentences."""
     held: Item | None = None
     for item in items:
-        if isinstance(item, float):
+        if isinstance(item, float | int):
             if held:
                 yield held
             held = None
@@ -253,7 +253,11 @@ def _ends_sentence(word: str, following: str, language: str) -> bool:
     if bare[-1] != ".":
         return not following[:1].islower()
     core = bare.lstrip("\"'“‘«([{").rstrip(".")
-    if saying.is_abbreviation(core, language) or (len(core) == 1 and core.isupper()) or re.fullmatch(r"(\w\.)+\w", core):
+    if (
+        saying.is_abbreviation(core, language)
+        or (len(core) == 1 and core.isupper())
+        or re.fullmatch(r"(\w\.)+\w", core)
+    ):
         return False
     is_number = core.isdigit() and language[:2] in ("de", "da", "no", "fi", "cs", "pl", "hu")
     return not (following[:1].islower() or (is_number and len(core) < 3))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import time
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.jobs.plan import chunk_seconds as chunk_seconds
 from cinemill.operations import Operation, Request, get
 from cinemill.operations import request as request
+from cinemill.settings import settings
 
 _SUFFIXES = "3gp avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv ts vob webm wmv"
 MEDIA_SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
@@ -108,6 +111,27 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def piped(text: bytes) -> Path:
+    """A file of what came through a pipe: the same for the same text, so that its job can go on another time.
+
+    Raises RequestError for nothing at all.
+    """
+    if not text.strip():
+        raise RequestError("nothing came through the pipe.")
+    folder = settings().cache_dir / "piped"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+            old.unlink(missing_ok=True)
+    path = folder / f"{hashlib.blake2b(text, digest_size=8).hexdigest()}.txt"
+    if not path.is_file():
+        path.write_bytes(text)
+    return path
+
+
+_KEPT_SECONDS = 30 * 86_400
 
 
 def save_preset(name: str, called: str, explicit: dict[str, Any], preset: str | None = None) -> Path:

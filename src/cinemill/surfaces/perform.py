@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from cinemill.catalogue import presets
-from cinemill.errors import Cancelled, CinemillError
+from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.jobs.events import Done, Event
 from cinemill.jobs.executors import PLACES, executor
 from cinemill.jobs.plan import CHUNK_SECONDS
@@ -34,7 +35,10 @@ def _presets(ctx: typer.Context) -> list[str]:
 class Common:
     """What every operation takes beside its own parameters; the names are those of the command's arguments."""
 
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Files, or folders of videos.")]
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT...", help="Files, or folders of videos; - reads a text from the pipe."),
+    ] = None
     output: Annotated[
         str | None,
         _shared(
@@ -124,7 +128,7 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
     viewer = show.viewer(common.as_json)
     failures: list[CinemillError] = []
     passed = True
-    tasks = forms.batch(name, common.inputs, common.output, explicit, common.preset)
+    tasks = forms.batch(name, _given(name, common.inputs), common.output, explicit, common.preset)
     if common.save_preset:
         forms.save_preset(name, common.save_preset, explicit, common.preset)
     for task in tasks:
@@ -145,6 +149,16 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
         raise typer.Exit(failures[0].exit_code)
     if not passed:
         raise typer.Exit(1)
+
+
+def _given(name: str, inputs: list[Path] | None) -> list[Path]:
+    """The inputs that were named. A text may come through the pipe, and does where nothing is named."""
+    reads_text = "text" in get(name).inputs
+    if not inputs and not (reads_text and not sys.stdin.isatty()):
+        raise RequestError(f"{name} needs an input: name a file{', or write into a pipe' if reads_text else ''}.")
+    if reads_text and (not inputs or inputs == [Path("-")]):
+        return [forms.piped(sys.stdin.buffer.read())]
+    return inputs or []
 
 
 def _events(request: Request[Any], common: Common) -> Generator[Event, None, None]:

@@ -88,7 +88,7 @@ class Service(wire.Service):
     def describe(self):
         place = c.c_char_p()
         version = self.lib.espeak_Info(c.byref(place)).decode().split()[0]
-        return {"espeak-ng": version, "rate": self.rate, "voices": self.voices()}
+        return {"espeak-ng": version, "rate": self.rate, "voices": self.afresh(self.voices)}
 
     def voices(self):
         """Of each its name and language; variants (en-us+f3) are not listed."""
@@ -104,23 +104,22 @@ class Service(wire.Service):
         return sorted(found)
 
     def run(self, params, blobs, more):
-        if self.lib.espeak_SetVoiceByName(params["voice"].encode()):
+        said = self.afresh(self.spoken, params)
+        if said is None:
             raise ValueError(f"eSpeak has no voice {params['voice']}")
-        self.lib.espeak_SetParameter(RATE_PARAMETER, round(WORDS_PER_MINUTE * params.get("speed", 1.0)), 0)
-        self.lib.espeak_SetParameter(PITCH_PARAMETER, round(params.get("pitch", 50)), 0)
-        samples, events = self.afresh(params["text"])
+        samples, events = said
         yield {"rate": self.rate, "words": words(params["text"], events)}, [samples]
 
-    def afresh(self, text):
-        """`spoken` in a copy of this process: the library remembers what it said before, and would say it otherwise."""
+    def afresh(self, method, *arguments):
+        """`method` in a copy of this process: the library remembers what it did, and would say things otherwise."""
         if not hasattr(os, "fork"):
-            return self.spoken(text)
+            return method(*arguments)
         source, sink = os.pipe()
         child = os.fork()
         if not child:
             try:
                 with os.fdopen(sink, "wb") as stream:
-                    pickle.dump(self.spoken(text), stream)
+                    pickle.dump(method(*arguments), stream)
             finally:
                 os._exit(0)
         os.close(sink)
@@ -128,11 +127,16 @@ class Service(wire.Service):
             said = stream.read()
         _, how = os.waitpid(child, 0)
         if how or not said:
-            raise RuntimeError(f"eSpeak died over a text of {len(text)} characters")
+            raise RuntimeError("eSpeak died")
         return pickle.loads(said)
 
-    def spoken(self, text):
+    def spoken(self, params):
+        """Samples and events; None where there is no such voice."""
         samples, events = bytearray(), []
+        if self.lib.espeak_SetVoiceByName(params["voice"].encode()):
+            return None
+        self.lib.espeak_SetParameter(RATE_PARAMETER, round(WORDS_PER_MINUTE * params.get("speed", 1.0)), 0)
+        self.lib.espeak_SetParameter(PITCH_PARAMETER, round(params.get("pitch", 50)), 0)
 
         def take(wave, count, event):
             if wave and count > 0:
@@ -147,7 +151,7 @@ class Service(wire.Service):
 
         callback = Callback(take)
         self.lib.espeak_SetSynthCallback(callback)
-        data = text.encode() + b"\0"
+        data = params["text"].encode() + b"\0"
         self.lib.espeak_Synth(data, len(data), 0, 1, 0, UTF8, None, None)
         self.lib.espeak_Synchronize()
         return bytes(samples), events
