@@ -54,15 +54,12 @@ def test_a_pipe_is_spoken_with_captions(cinemill: Cinemill, folder: Path) -> Non
     from command import COMMAND
 
     command = [*COMMAND, "narrate", "-o", "out.wav", "--json"]
-    done = subprocess.run(
-        command, cwd=folder, input=TEXT.encode(), env=cinemill.environment, capture_output=True, check=True
-    )
+    place: Any = {"cwd": folder, "env": cinemill.environment, "capture_output": True}
+    done = subprocess.run(command, input=TEXT.encode(), check=True, **place)
     last = json.loads(done.stdout.splitlines()[-1])
     assert [Path(file).name for file in last["outputs"]] == ["out.wav", "out.srt"]
     assert "$5 for tea" in (folder / "out.srt").read_text("utf-8").replace("\n", " ")
-    nothing = subprocess.run(
-        command, cwd=folder, input=b" \n", env=cinemill.environment, capture_output=True, check=False
-    )
+    nothing = subprocess.run(command, input=b" \n", check=False, **place)
     assert nothing.returncode == RequestError.exit_code
 
 
@@ -157,7 +154,7 @@ def test_a_long_text_is_cut_and_one_that_is_too_long_is_refused() -> None:
 
 
 class Faulty:
-    """A speaker whose engine is `fake_voice.py`: wrong in one manner until a sentence is tried for the `good`th time."""
+    """A speaker whose engine is `fake_voice.py`: wrong in one manner until the `good`th try of a sentence."""
 
     name, rate, longest, shortest, note, is_sure = "fake voice", 22_050, 280, 0, "", False
 

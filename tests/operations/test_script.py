@@ -134,7 +134,7 @@ def test_marks_that_cannot_be_read_are_named(text: str, why: str) -> None:
 
 
 def test_markdown_and_emoji_are_not_said() -> None:
-    text = "# Title\n\nThis is **bold** and *thin* 😀, a [link](http://x.org/a_(b)) and `code`.\n- one\n- two\n\n```python\n"
+    text = "# Title\n\nThis is **bold** and *thin* 😀, a [link](http://x.org/a_(b)) and `code`.\n- one\n- two\n\n```x\n"
     assert texts(text) == ["Title", "This is bold and thin , a link and code.", "one", "two"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cinemill.film.board import Music
 from cinemill.film.timeline import Sounding, Timeline
-from cinemill.measure.loudness import Loudness, Target, levelled
+from cinemill.measure.loudness import Loudness, Target, settle
 from cinemill.media import read, sound, soundgraph
 from cinemill.media.types import Audio, MediaInfo
 
@@ -45,9 +45,9 @@ def write(line: Timeline, music: Music | None, lufs: float | None, path: Path) -
     if lufs is None:
         _write(make(), path)
         return None
-    blocks, before, after = levelled(make, Target(lufs, _PEAK_DB))
-    _write(blocks, path)
-    return before, after
+    settled = settle(make, Target(lufs, _PEAK_DB))
+    _write(settled.applied(make()), path)
+    return settled.before, settled.after
 
 
 def mix(line: Timeline, music: Music | None) -> Iterator[Audio]:

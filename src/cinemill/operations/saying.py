@@ -326,7 +326,7 @@ _COMMON = {
 
 def language_of(text: str) -> str:
     """A guess at the language, by its script and its commonest words; English in doubt."""
-    sample = text[:20_000]
+    sample = re.sub(r"\[\w+:[^\]\n]*\]|<[^>]*>", " ", text[:20_000])
     letters = sum(char.isalpha() for char in sample)
     for language, signs in _SCRIPTS:
         found = len(re.findall(f"[{signs}]", sample))
@@ -335,7 +335,7 @@ def language_of(text: str) -> str:
     words = re.findall(r"[^\W\d_]+", sample.lower())
     counts = {language: sum(word in set(common.split()) for word in words) for language, common in _COMMON.items()}
     best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] > counts["en"] * 1.2 else "en"
+    return best if counts[best] > max(1, counts["en"] * 1.2) else "en"
 
 
 def script_of(text: str) -> str | None:

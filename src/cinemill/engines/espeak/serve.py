@@ -84,24 +84,25 @@ class Service(wire.Service):
         self.rate = self.lib.espeak_Initialize(SYNCHRONOUS, 0, data, PHONEME_EVENTS | DONT_EXIT)
         if self.rate <= 0:
             raise RuntimeError("eSpeak NG does not start: its data are missing")
+        self.listed = self.afresh(self.voices)
+        self.files = {code: file for code, _, file in self.listed}
 
     def describe(self):
         place = c.c_char_p()
         version = self.lib.espeak_Info(c.byref(place)).decode().split()[0]
-        return {"espeak-ng": version, "rate": self.rate, "voices": self.afresh(self.voices)}
+        return {"espeak-ng": version, "rate": self.rate, "voices": [[code, name] for code, name, _ in self.listed]}
 
     def voices(self):
-        """Of each its name and language; variants (en-us+f3) are not listed."""
-        found, at = [], 0
+        """Of each its language, name and file; variants (en-us+f3) are not listed."""
+        found, at = {}, 0
         listed = self.lib.espeak_ListVoices(None)
         while listed[at]:
             voice = listed[at].contents
-            # A list of priorities, each before a name that ends in a zero.
-            code = c.string_at(voice.languages + 1).decode("utf-8", "replace") if voice.languages else ""
-            if not code.startswith("variant"):
-                found.append([code, voice.name.decode("utf-8", "replace")])
+            for priority, code in languages(voice.languages):
+                if code != "variant" and priority < found.get(code, (99,))[0]:
+                    found[code] = priority, voice.name.decode("utf-8", "replace"), voice.identifier.decode()
             at += 1
-        return sorted(found)
+        return [[code, name, file] for code, (_, name, file) in sorted(found.items())]
 
     def run(self, params, blobs, more):
         said = self.afresh(self.spoken, params)
@@ -133,7 +134,8 @@ class Service(wire.Service):
     def spoken(self, params):
         """Samples and events; None where there is no such voice."""
         samples, events = bytearray(), []
-        if self.lib.espeak_SetVoiceByName(params["voice"].encode()):
+        base, plus, variant = params["voice"].partition("+")
+        if self.lib.espeak_SetVoiceByName(f"{self.files.get(base, base)}{plus}{variant}".encode()):
             return None
         self.lib.espeak_SetParameter(RATE_PARAMETER, round(WORDS_PER_MINUTE * params.get("speed", 1.0)), 0)
         self.lib.espeak_SetParameter(PITCH_PARAMETER, round(params.get("pitch", 50)), 0)
@@ -155,6 +157,14 @@ class Service(wire.Service):
         self.lib.espeak_Synth(data, len(data), 0, 1, 0, UTF8, None, None)
         self.lib.espeak_Synchronize()
         return bytes(samples), events
+
+
+def languages(place):
+    """(priority, code) of a voice: bytes of priority, each before a code that ends in a zero."""
+    while place and (priority := c.string_at(place, 1)[0]):
+        code = c.string_at(place + 1)
+        yield priority, code.decode("utf-8", "replace")
+        place += 2 + len(code)
 
 
 def words(text, events):
