@@ -72,6 +72,7 @@ def given(folder: Path, flat: bool = False) -> dict[str, dict[str, Any]]:
         "neural": {"model": str(folder / "style.onnx")},
         "pencil": {"hatching": 0, "paper": 0} if flat else {},
         "pad": {"left": 4, "right": 3, "top": 5, **grey},
+        "propainter": {"left": 20, "top": 10, "width": 12, "height": 8, "length": 0.2, "margin": 1},
         "scale": {"height": 24},
         "simulate.digital": {} if flat else {"halo": 0.1, "chroma": "411", "quantiser": 6, "lost": 2},
         "simulate.film": {} if flat else {"weave": 1, "grain": 4, "dirt": 3, "scratches": 1, "flicker": 0.05},

@@ -13,7 +13,7 @@ from pictures import chain, movie, run, worst
 
 import networks
 from cinemill.errors import OpenFailed
-from cinemill.filters.basicvsrpp import _Held, _stretches
+from cinemill.filters.stretches import Held, stretches
 from cinemill.media.rgb import of_rgb, to_rgb
 from cinemill.media.types import Frame
 
@@ -100,16 +100,16 @@ def test_weights_that_only_clean_keep_the_size(tmp_path: Path) -> None:
     assert [(frame.width, frame.height) for frame in out] == [(70, 61)] * 2
 
 
-def held(number: int, stretch: int, begins: bool = False) -> _Held:
+def held(number: int, stretch: int, begins: bool = False) -> Held:
     planes = tuple(np.zeros(shape, np.uint8) for shape in ((4, 4), (2, 2), (2, 2)))
-    return _Held(Frame(planes, "yuv420p", number, Fraction(1, 25)), np.zeros(0), stretch, begins)
+    return Held(Frame(planes, "yuv420p", number, Fraction(1, 25)), np.zeros(0), stretch, begins)
 
 
 @pytest.mark.parametrize("margin", [0, 1, 2, 5])
 def test_stretches_cover_every_frame_once_with_neighbours_of_their_scene(margin: int) -> None:
     stream = [held(n, n // 3, begins=n == 8) for n in range(14)]
     seen = []
-    for before, now, after in _stretches(stream, margin):
+    for before, now, after in stretches(stream, margin):
         seen += [one.frame.pts for one in now]
         first, last = now[0].frame.pts, now[-1].frame.pts
         scene = range(0, 8) if first < 8 else range(8, 14)

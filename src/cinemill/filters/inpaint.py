@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import model_validator
 
@@ -35,7 +35,9 @@ _RADIUS = 4
 """Pixels around a place that continue it from the rim."""
 
 
-class Inpaint(Params):
+class Masked(Params):
+    """Where a film is to be filled."""
+
     mask: Path | None = Field(None, file="image")
     """A picture of the frame's size, or to be scaled to it, that is bright where the film is to be filled."""
     left: int = Field(0, ge=0, unit="px")
@@ -48,11 +50,6 @@ class Inpaint(Params):
     """Height of the box."""
     box: str = ""
     """Boxes as WIDTHxHEIGHT+LEFT+TOP, several with spaces between; auto finds what stays while the picture moves."""
-    window: int = Field(18, ge=0, le=40, unit="frames")
-    """How far before and after each frame it is looked for what is hidden."""
-    model: Weights | None = None
-    """LaMa, for what no frame shows: a name of `cinemill models list`, or a file. Left out, the rim is continued."""
-    device: Device = "auto"
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -71,7 +68,18 @@ class Inpaint(Params):
         return [*own, *((left, top, width, height) for width, height, left, top in given)]
 
 
-def _settled(p: Inpaint, sampled: Callable[[], Sequence[Frame]]) -> tuple[Inpaint, str] | None:
+class Inpaint(Masked):
+    window: int = Field(18, ge=0, le=40, unit="frames")
+    """How far before and after each frame it is looked for what is hidden."""
+    model: Weights | None = None
+    """LaMa, for what no frame shows: a name of `cinemill models list`, or a file. Left out, the rim is continued."""
+    device: Device = "auto"
+
+
+M = TypeVar("M", bound=Masked)
+
+
+def settled(p: M, sampled: Callable[[], Sequence[Frame]]) -> tuple[M, str] | None:
     """Where `auto` is, by pictures from all over the film. Raises InvalidParams where nothing is found."""
     if p.box != AUTO:
         return None
@@ -93,7 +101,7 @@ def _halo(p: Inpaint) -> Halo:
 
 def _check(p: Inpaint, frame: Frame) -> None:
     check_progressive(p, frame)
-    _mask(p, frame)
+    mask_of(p, frame)
     _network(p)
 
 
@@ -106,7 +114,7 @@ class _Shot:
     guide: Plane
 
 
-@stream_filter("inpaint", halo=_halo, accepts=PICTURES[:-2], check=_check, settle=_settled)
+@stream_filter("inpaint", halo=_halo, accepts=PICTURES[:-2], check=_check, settle=settled)
 def inpaint(frames: Iterator[Frame], p: Inpaint) -> Iterator[Frame]:
     """Fill a part of the picture that is to be seen no more: a logo, a date, a hair in the gate."""
     from cinemill.measure.motion import Motion
@@ -115,7 +123,7 @@ def inpaint(frames: Iterator[Frame], p: Inpaint) -> Iterator[Frame]:
     if first is None:
         return
     motion, network = Motion(), _network(p)
-    masks = _masks(_mask(p, first), first)
+    masks = masks_of(mask_of(p, first), first)
     for window, place in windows(_shots(first, frames, masks[0]), p.window, p.window):
         yield _filled(window, place, masks, motion, network)
 
@@ -246,7 +254,7 @@ def _invented(frame: Frame, planes: tuple[Plane, ...], lacking: Sequence[Plane],
     return tuple(np.where(part, new, old) for part, new, old in zip(lacking, made, planes))
 
 
-def _mask(p: Inpaint, frame: Frame) -> Plane:
+def mask_of(p: Masked, frame: Frame) -> Plane:
     """(H, W) uint8, 1 where the frame is to be filled. Raises InvalidParams."""
     import cv2
     import numpy as np
@@ -269,7 +277,7 @@ def _mask(p: Inpaint, frame: Frame) -> Plane:
     return mask
 
 
-def _masks(mask: Plane, frame: Frame) -> tuple[Plane, ...]:
+def masks_of(mask: Plane, frame: Frame) -> tuple[Plane, ...]:
     """The mask for each plane: chroma is filled where any of its luma is."""
     import cv2
     import numpy as np
