@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
-from cinemill.surfaces import engines, models, serve, training, tuning
+from cinemill.surfaces import capturing, engines, models, serve, training, tuning
 from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
     ):
         jobs.command(name, cls=Command)(function)
     app.add_typer(jobs, name="jobs", rich_help_panel=panel)
+    capturing.add_to(app, panel)
     engines.add_to(app, panel)
     models.add_to(app, panel)
 

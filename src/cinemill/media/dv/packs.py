@@ -42,6 +42,13 @@ class Timecode:
         count = (60 * minutes + self.seconds) * fps + self.frames
         return count - 2 * (minutes - minutes // 10) if self.drop else count
 
+    @classmethod
+    def of_count(cls, count: int, fps: int) -> Timecode:
+        """The code without drops, `count` pictures after midnight."""
+        seconds, frames = divmod(count, fps)
+        minutes, seconds = divmod(seconds, 60)
+        return cls(minutes // 60 % 24, minutes % 60, seconds, frames)
+
     def __str__(self) -> str:
         mark = ";" if self.drop else ":"
         return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{mark}{self.frames:02}"
@@ -84,6 +91,33 @@ def said(blocks: Blocks, good: Marks, pal: bool) -> Said:
         sound=_sound(votes, pal),
         captions=next(((pack[1:3], pack[3:5]) for pack in votes.get(_CAPTIONS, [])), None),
     )
+
+
+def stamp(blocks: Blocks, timecode: Timecode | None, moment: datetime | None) -> None:
+    """Write timecode and date into a picture in place of those that it has, or take them out."""
+    told = dict.fromkeys((_TIMECODE, *_DATES, *_TIMES), b"\xff" * 5)
+    if timecode:
+        numbers = (timecode.frames, timecode.seconds, timecode.minutes, timecode.hours)
+        frames, *rest = map(_digits, numbers)
+        told[_TIMECODE] = bytes([_TIMECODE, frames | 0x40 * timecode.drop, *rest])
+    if moment:
+        day = (0xFF, 0xC0 | _digits(moment.day), _digits(moment.month), _digits(moment.year % 100))
+        clock = (0xFF, 0x80 | _digits(moment.second), 0x80 | _digits(moment.minute), 0xC0 | _digits(moment.hour))
+        told |= {kind: bytes([kind, *day]) for kind in _DATES} | {kind: bytes([kind, *clock]) for kind in _TIMES}
+    subcode = blocks[:, 1:3, 3:51].reshape(-1, 8)
+    vaux = blocks[:, 3:6, 3:78].reshape(-1, 5)
+    sound = blocks[:, SOUNDS, 3:8].reshape(-1, 5)
+    for packs in (subcode[:, 3:], vaux, sound):
+        for kind, pack in told.items():
+            packs[packs[:, 0] == kind] = np.frombuffer(pack, np.uint8)
+    blocks[:, 1:3, 3:51] = subcode.reshape(-1, 2, 48)
+    blocks[:, 3:6, 3:78] = vaux.reshape(-1, 3, 75)
+    blocks[:, SOUNDS, 3:8] = sound.reshape(-1, len(SOUNDS), 5)
+
+
+def _digits(number: int) -> int:
+    """Two digits of four bits each."""
+    return number // 10 << 4 | number % 10
 
 
 def _votes(blocks: Blocks, good: Marks) -> Votes:

@@ -87,18 +87,25 @@ def pieces(path: Path, standard: Standard) -> Iterator[Piece]:
 def with_pictures(pieces: Iterable[Piece], standard: Standard) -> Iterator[tuple[Piece, Picture]]:
     """Each picture and what is known of it."""
     for number, piece in enumerate(pieces):
-        good = blocks.whole(piece.blocks, piece.placed)
-        yield (
-            piece,
-            Picture(
-                number,
-                packs.said(piece.blocks, piece.placed, standard.pal),
-                concealed=int((~good[:, blocks.PICTURES]).sum()),
-                silenced=int((~good[:, blocks.SOUNDS]).sum()),
-                unread=int((~good[:, 1:6]).sum()),
-                skipped=piece.skipped,
-            ),
-        )
+        yield piece, _known(piece, standard, number)
+
+
+def examine(data: bytes, standard: Standard, number: int) -> Picture:
+    """What is known of a picture that came alone, as the one of that number."""
+    picture = _blocks(data, standard)
+    return _known(Piece(picture, blocks.placed(picture)), standard, number)
+
+
+def _known(piece: Piece, standard: Standard, number: int) -> Picture:
+    good = blocks.whole(piece.blocks, piece.placed)
+    return Picture(
+        number,
+        packs.said(piece.blocks, piece.placed, standard.pal),
+        concealed=int((~good[:, blocks.PICTURES]).sum()),
+        silenced=int((~good[:, blocks.SOUNDS]).sum()),
+        unread=int((~good[:, 1:6]).sum()),
+        skipped=piece.skipped,
+    )
 
 
 def examined(pieces: Iterable[Piece], standard: Standard) -> Iterator[Picture]:
