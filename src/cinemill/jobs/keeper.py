@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from cinemill.errors import CinemillError, JobDied, JobRunning, JobStalled, OutOfMemory
 from cinemill.hardware import cores, gpus
 from cinemill.jobs import processes, worker
-from cinemill.jobs.queue import Held, Queue
+from cinemill.jobs.queue import ENDED, Held, Queue
 from cinemill.jobs.store import JobFolder
 from cinemill.settings import settings
 
@@ -128,12 +128,14 @@ class Keeper:
                 self._watched[job.id] = _Watch()
                 continue
             processes.end(job.id)
-            if job.state != "running":
-                self.queue.forget_process(job.id)
-            elif job.wish == "cancel":
+            if job.wish == "cancel":
                 self._cancelled(job)
+            elif job.state != "running":
+                self.queue.forget_process(job.id)
+                shutil.rmtree(self.queue.place(job.id) / "tmp", ignore_errors=True)
             elif job.attempt >= _LIVES:
                 self.queue.fail(job.id, JobDied(f"the job was cut off {job.attempt} times, together with the server."))
+                self.queue.forget_process(job.id)
             else:
                 why = "it was cut off, and goes on from what is finished."
                 self.queue.shift(job.id, ["running"], "queued", why, process=None)
@@ -170,6 +172,8 @@ class Keeper:
                 self.queue.shift(job.id, ["running"], "queued", process=None)
         elif job.wish == "cancel":
             self._tell_to_stop(job, watch)
+        elif job.state in ENDED or job.wish == "again":
+            self._see_off(job, watch)
         elif job.wish == "pause" and self.queue.shift(job.id, ["running"], "paused"):
             processes.send(job.process, job.id, signal.SIGSTOP)
 
@@ -188,6 +192,13 @@ class Keeper:
         elif time.monotonic() - watch.told > _GRACE:
             processes.send(job.process, job.id, signal.SIGKILL)
 
+    def _see_off(self, job: Held, watch: _Watch) -> None:
+        """A process that has said its last word has a moment to end."""
+        assert job.process
+        watch.told = watch.told or time.monotonic()
+        if time.monotonic() - watch.told > _GRACE:
+            processes.send(job.process, job.id, signal.SIGKILL)
+
     def _bury(self, job: Held, watch: _Watch) -> None:
         """A process has ended: nothing of it stays, and the job that did not say how it ended has failed."""
         code = watch.child.returncode if watch.child else None
@@ -201,15 +212,16 @@ class Keeper:
                 self.queue.shift(job.id, ["running"], "queued", "its process was told to stop.", process=None)
             else:
                 self.queue.fail(job.id, _reason(code, self.queue.log(job.id, 2000)))
+                self.queue.forget_process(job.id)
         else:
             self.queue.forget_process(job.id)
 
     def _cancelled(self, job: Held) -> None:
-        if self.queue.shift(job.id, [job.state], "cancelled", finished=time.time(), process=None):
-            output = self.queue.get(job.id).output
-            if output:
-                with suppress(CinemillError, OSError):
-                    JobFolder.of(output).remove()
+        output = self.queue.get(job.id).output
+        if output:
+            with suppress(CinemillError, OSError):
+                JobFolder.of(output).remove()
+        self.queue.shift(job.id, [job.state], "cancelled", finished=time.time(), process=None)
 
     def _start_waiting(self) -> None:
         """Let the next jobs run where a lane is free and nothing is in the way."""

@@ -45,6 +45,7 @@ create index if not exists jobs_by_state on jobs (state, priority desc, place);
 create table if not exists events (
     seq integer primary key autoincrement, job text not null, at real not null, kind text not null, data text not null
 );
+create index if not exists jobs_with_process on jobs (id) where process is not null;
 create index if not exists events_of_job on events (job, seq);
 create table if not exists calls (
     id integer primary key autoincrement, job text not null, url text not null, due real not null,
@@ -138,19 +139,25 @@ class _Pool:
 
     @contextmanager
     def connection(self) -> Generator[sqlite3.Connection, None, None]:
-        db = self.idle.pop() if self.idle else self._open()
+        db = None
         try:
+            db = self.idle.pop() if self.idle else self._open()
             yield db
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             raise JobError(f"the queue in {self.path.parent} cannot be used: {error}.") from error
         finally:
-            self.idle.append(db) if not self.closed else db.close()
+            if db:
+                self.idle.append(db) if not self.closed else db.close()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        db.row_factory = sqlite3.Row
-        db.execute("pragma journal_mode = wal")
-        db.execute(f"pragma synchronous = {'full' if self.durable else 'normal'}")
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("pragma journal_mode = wal")
+            db.execute(f"pragma synchronous = {'full' if self.durable else 'normal'}")
+        except BaseException:
+            db.close()
+            raise
         return db
 
     def close(self) -> None:
@@ -313,7 +320,8 @@ class Queue:
             if row["state"] not in ("failed", "cancelled"):
                 raise JobError(f"job {id} is {row['state']}; only a failed or cancelled one is done again.")
             db.execute("delete from calls where job = ?", (id,))
-            _move(db, id, "queued", error=None, finished=None, attempt=0, progress="{}", wish=None, process=None)
+            wish = "again" if row["process"] else None  # the last process must be gone first
+            _move(db, id, "queued", error=None, finished=None, attempt=0, progress="{}", wish=wish)
         self.stir.set()
         return self.get(id)
 
@@ -409,18 +417,18 @@ class Queue:
     # what the keeper does
 
     def held(self) -> list[Held]:
-        """Jobs that run, or that have a process, or that somebody wishes something of."""
+        """Jobs that run, and those whose process may still be there."""
         with self._pool.connection() as db:
-            rows = db.execute(
-                "select * from jobs where state = 'running' or (process is not null and state in ('paused', 'queued'))"
-            ).fetchall()
+            rows = db.execute("select * from jobs where state = 'running' or process is not null").fetchall()
         return [_held(row) for row in rows]
 
     def next(self, lane: str) -> Held | None:
         """The job whose turn it is."""
         with self._pool.connection() as db:
             row = db.execute(
-                "select * from jobs where state = 'queued' and lane = ? order by priority desc, place limit 1", (lane,)
+                "select * from jobs where state = 'queued' and lane = ? and wish is null order by priority desc, place"
+                " limit 1",
+                (lane,),
             ).fetchone()
         return _held(row) if row else None
 
@@ -448,7 +456,7 @@ class Queue:
         with self._writing() as db:
             if self._row(db, id)["state"] not in ENDED:
                 _say(db, id, ev.Failed(error.as_dict()))
-                _move(db, id, "failed", finished=time.time(), error=json.dumps(error.as_dict()), process=None)
+                _move(db, id, "failed", finished=time.time(), error=json.dumps(error.as_dict()))
 
     def explain(self, id: str, why: str) -> None:
         """Say what a job waits for."""

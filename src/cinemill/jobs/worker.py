@@ -80,7 +80,7 @@ def _perform(queue: Queue, job: Job) -> None:
             if often and time.monotonic() - said < _BREATH:
                 continue
             queue.record(job.id, event)
-            said, last = time.monotonic() if often else said, None
+            said, last = time.monotonic() if often else 0.0, None
     if last:
         queue.record(job.id, last)
 
