@@ -103,6 +103,15 @@ class Job:
     def has_ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def made(self) -> dict[str, Path]:
+        """The files that a job which is done has made, by name; those of a folder as FOLDER/NAME."""
+        found: dict[str, Path] = {}
+        for output in self.outputs if self.state == "done" else ():
+            files = sorted(output.rglob("*")) if output.is_dir() else [output]
+            found |= {str(path.relative_to(output.parent)): path for path in files if path.is_file()}
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Held:

@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from cinemill.catalogue import file_kinds
-from cinemill.errors import InvalidParams, NotAllowed, RequestError
+from cinemill.errors import InvalidParams, NotAllowed, NotHere, RequestError
 from cinemill.jobs.queue import Job, Queue
 from cinemill.jobs.shelf import clean_name
 from cinemill.operations import get
@@ -24,8 +24,12 @@ RESERVED: Final = ("output", "preset", "priority", "chunk_seconds", "metrics", "
 """Fields of a request that are no parameters."""
 INPUTS: Final = ("input", "inputs", "inputs[]", "input[]", "file", "files", "files[]")
 """Fields that name what is read."""
+_MOST_TOGETHER: Final = 1000
+"""Files of one job."""
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CHOSEN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_CHOSEN_MOST_TOGETHER: Final = 1000
+"""Files of one job."""
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass
@@ -124,8 +128,12 @@ def submit(queue: Queue, operation: str, asked: Asked) -> Job:
 
 def refuse_count(operation: str, count: int) -> None:
     """Raises RequestError for a number of files that the operation does not take."""
-    wanted = len(get(operation).inputs)
-    if count != wanted:
+    found = get(operation)
+    wanted = len(found.inputs)
+    if found.together:
+        if not 0 < count <= _MOST_TOGETHER:
+            raise RequestError(f"{operation} takes files, up to {_MOST_TOGETHER}; {count} were given.")
+    elif count != wanted:
         files = "no file" if not wanted else "1 file" if wanted == 1 else f"{wanted} files"
         raise RequestError(f"{operation} takes {files}, {count} were given.")
 
@@ -154,12 +162,9 @@ def place(queue: Queue, item: Any) -> Path:
 
 def output(job: Job, name: str) -> Path:
     """The file of that name that a job made. Raises NotHere."""
-    from cinemill.errors import NotHere
-
-    for path in job.outputs:
-        if path.name == name and path.is_file():
-            return path
-    raise NotHere(f"job {job.id} has no file {name!r}.", id=job.id)
+    if name not in job.made:
+        raise NotHere(f"job {job.id} has no file {name!r}.", id=job.id)
+    return job.made[name]
 
 
 def confined(queue: Queue, text: str) -> Path:

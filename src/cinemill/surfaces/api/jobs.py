@@ -36,7 +36,7 @@ def router() -> APIRouter:
     routes.websocket("/jobs/{id}/events")(events_by_socket)
     routes.websocket("/events")(all_events_by_socket)
     routes.get("/jobs/{id}/log", response_class=PlainTextResponse)(log)
-    routes.get("/jobs/{id}/files/{name}", response_class=FileResponse)(download)
+    routes.get("/jobs/{id}/files/{name:path}", response_class=FileResponse)(download)
     return routes
 
 

@@ -128,14 +128,13 @@ class Refusal(Shape):
 
 
 def job_shape(queue: Queue, job: Job) -> JobShape:
-    made = [_made(job, path) for path in job.outputs if path.is_file()] if job.state == "done" else []
     return JobShape(
         id=job.id,
         operation=job.operation,
         state=job.state,
         why=job.why,
         inputs=[_name(queue, path) for path in job.inputs],
-        outputs=made,
+        outputs=[_made(job, name, path) for name, path in job.made.items()],
         params=_told(queue, job.params),
         options=_told(queue, job.options),
         priority=job.priority,
@@ -197,5 +196,5 @@ def _name(queue: Queue, path: Path) -> Name:
     return Name(name=path.name, id=path.parent.name if shelved else None)
 
 
-def _made(job: Job, path: Path) -> Made:
-    return Made(name=path.name, size=path.stat().st_size, url=f"/api/jobs/{job.id}/files/{quote(path.name)}")
+def _made(job: Job, name: str, path: Path) -> Made:
+    return Made(name=name, size=path.stat().st_size, url=f"/api/jobs/{job.id}/files/{quote(name)}")
