@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,3 +62,15 @@ def folder(tmp_path: Path) -> Path:
 def cinemill(folder: Path, home: Path) -> Cinemill:
     """The command as a process of its own."""
     return Cinemill(folder, home)
+
+
+@pytest.fixture(scope="session")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the path with the operation `trouble` in it, installed as a stranger's would be."""
+    folder = tmp_path_factory.mktemp("plugins")
+    shutil.copy(Path(__file__).with_name("jobs") / "trouble.py", folder / "cinemill_trouble.py")
+    about = folder / "cinemill_trouble-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cinemill-trouble\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[cinemill.operation]\ntrouble = cinemill_trouble\n")
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,18 +28,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "24", "-bf", "2", "-threads", "1", "-c:a", "flac"]
     clips.run(*pictures, *sound, *coding, path)
     return path
-
-
-@pytest.fixture(scope="session")
-def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the path with the operation `trouble` in it, installed as a stranger's would be."""
-    folder = tmp_path_factory.mktemp("plugins")
-    shutil.copy(Path(__file__).with_name("trouble.py"), folder / "cinemill_trouble.py")
-    about = folder / "cinemill_trouble-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cinemill-trouble\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[cinemill.operation]\ntrouble = cinemill_trouble\n")
-    return folder
 
 
 @pytest.fixture

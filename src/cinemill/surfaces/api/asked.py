@@ -27,9 +27,7 @@ INPUTS: Final = ("input", "inputs", "inputs[]", "input[]", "file", "files", "fil
 _MOST_TOGETHER: Final = 1000
 """Files of one job."""
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CHOSEN_MOST_TOGETHER: Final = 1000
-"""Files of one job."""
-_ID: Final = re.compile(r"[0-9a-f]{32}")
+_CHOSEN_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass
