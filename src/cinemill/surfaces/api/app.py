@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from cinemill.errors import CinemillError, NotHere, RequestError
-from cinemill.surfaces.api import catalogue, files, guard, health, jobs
+from cinemill.surfaces.api import catalogue, files, guard, health, jobs, openai
 from cinemill.surfaces.api.shapes import Refusal
 from cinemill.surfaces.api.studio import Serving, Studio
 from cinemill.version import __version__
@@ -43,7 +43,7 @@ def create_app(serving: Serving | None = None) -> FastAPI:
         responses={422: {"model": Refusal, "description": "What was asked cannot be done as asked."}},
     )
     app.state.studio = studio
-    for part in (jobs, files, catalogue, health):
+    for part in (jobs, files, catalogue, health, openai):
         app.include_router(part.router())
     app.add_exception_handler(CinemillError, _said)
     app.add_exception_handler(RequestValidationError, _said_of_fields)
@@ -58,6 +58,8 @@ def create_app(serving: Serving | None = None) -> FastAPI:
 
 async def _said(request: Request, error: Exception) -> Response:
     assert isinstance(error, CinemillError)
+    if request.url.path.startswith("/v1/"):
+        return JSONResponse(openai.problem(error), error.http_status)
     return guard.refusal(error)
 
 
