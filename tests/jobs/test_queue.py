@@ -28,9 +28,7 @@ RULES = Rules(cpu_lanes=2, stall=0, free=0)
 
 
 @pytest.fixture
-def queue(
-    folder: Path, plugins: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Queue]:
+def queue(folder: Path, plugins: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
     """A queue in which `trouble` can be asked for; its processes end with the test."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")]))
     trouble()

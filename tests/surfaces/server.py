@@ -134,5 +134,3 @@ class Server:
         if self.process.stdout:
             self.process.stdout.close()
         return code
-
-

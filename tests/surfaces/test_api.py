@@ -125,7 +125,9 @@ def test_an_upload_that_was_broken_off_goes_on(server: Server, shelf: Path) -> N
     much = server.ask("PATCH", where, data, upload_offset="100", content_type="application/offset+octet-stream")
     assert much.status == 413
     offset = server.ask("GET", where).json["offset"]
-    last = server.ask("PATCH", f"{where}?offset={offset}", data[offset:], content_type="application/offset+octet-stream")
+    last = server.ask(
+        "PATCH", f"{where}?offset={offset}", data[offset:], content_type="application/offset+octet-stream"
+    )
     file = last.json["file"]
     assert (file["name"], file["size"]) == ("tûs.mp4", len(data))
     assert file["sha256"] == hashlib.sha256(data).hexdigest()

@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
         ("tune", tuning.tune),
         ("demo", _demo),
         ("serve", serve.serve),
+        ("mcp", _mcp),
     ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
     jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", cls=Group)
@@ -121,6 +122,13 @@ def _demo(
     from cinemill.surfaces import demo
 
     demo.show(input, output)
+
+
+def _mcp() -> None:
+    """Answer an agent by MCP on standard input and output; with `cinemill` and `mcp` in its settings."""
+    from cinemill.surfaces import mcp
+
+    mcp.serve()
 
 
 def _job_ids() -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,11 +25,14 @@ def create_app(serving: Serving | None = None) -> FastAPI:
     serving = serving or Serving()
     studio = Studio(serving)
 
+    agents = _for_agents(studio)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await studio.start()
         try:
-            yield
+            async with agents.session_manager.run() if agents else nullcontext():
+                yield
         finally:
             await studio.stop()
 
@@ -45,6 +49,8 @@ def create_app(serving: Serving | None = None) -> FastAPI:
     app.state.studio = studio
     for part in (jobs, files, catalogue, health, openai):
         app.include_router(part.router())
+    if agents:
+        app.router.routes.extend(_mounted(agents))
     app.add_exception_handler(CinemillError, _said)
     app.add_exception_handler(RequestValidationError, _said_of_fields)
     app.add_exception_handler(HTTPException, _said_of_routes)
@@ -54,6 +60,22 @@ def create_app(serving: Serving | None = None) -> FastAPI:
         page = importlib.import_module("cinemill.surfaces.web")
         app = page.mount(app, studio.queue)
     return app
+
+
+def _for_agents(studio: Studio) -> Any:
+    """The tools for agents, where their protocol is installed."""
+    if importlib.util.find_spec("mcp") is None:
+        return None
+    from cinemill.surfaces import mcp
+
+    return mcp.server(mcp.Bench(studio.queue, is_local=False, address=f"http://localhost:{studio.serving.port}"))
+
+
+def _mounted(agents: Any) -> list[Any]:
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    guarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)  # the guard has looked already
+    return list(agents.streamable_http_app(transport_security=guarded).routes)
 
 
 async def _said(request: Request, error: Exception) -> Response:

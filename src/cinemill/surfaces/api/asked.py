@@ -28,6 +28,8 @@ _MOST_TOGETHER: Final = 1000
 """Files of one job."""
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CHOSEN_ID: Final = re.compile(r"[0-9a-f]{32}")
+_OTHERS: Final = re.compile(r"https?://\S+|[0-9a-f]{16}/[^/]+")
+"""Addresses, and what jobs made, where they stand in a document."""
 
 
 @dataclass
@@ -137,12 +139,19 @@ def refuse_count(operation: str, count: int) -> None:
 
 
 def place(queue: Queue, item: Any) -> Path:
-    """Where a file lies that is given as an upload, an id, an address, JOB/NAME, or a path that may be named."""
+    """Where a file lies that is given as an upload, an id, an address, JOB/NAME, or a path that may be named.
+
+    An object that is none of these is a document, such as a storyboard; what it names is looked for likewise.
+    """
+    if isinstance(item, Path):
+        return item
     if isinstance(item, UploadFile):
         most = int(settings().upload_gb * 1e9)
         return queue.shelf.write(iter(lambda: item.file.read(1 << 20), b""), item.filename or "file", most).path
     if isinstance(item, dict):
-        item = item.get("id") or item.get("url") or item.get("job") or ""
+        if not {"id", "url"} & item.keys():
+            return _document(queue, item)
+        item = item.get("id") or item.get("url")
     if not isinstance(item, str) or not item:
         raise RequestError(f"{item!r} names no file: give the id of an upload, an address, or JOB/NAME.")
     if _CHOSEN_ID.fullmatch(item):
@@ -156,6 +165,20 @@ def place(queue: Queue, item: Any) -> Path:
     if _ID.fullmatch(job) and name and not item.startswith("/"):
         return output(queue.get(job), name)
     return confined(queue, item)
+
+
+def _document(queue: Queue, told: dict[str, Any]) -> Path:
+    """A document as a file, the ids and addresses in it as the files that they mean."""
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): placed(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [placed(each) for each in value]
+        is_file = isinstance(value, str) and (_CHOSEN_ID.fullmatch(value) or _OTHERS.fullmatch(value))
+        return str(place(queue, value)) if is_file else value
+
+    return queue.shelf.write([json.dumps(placed(told)).encode()], "document.json", 1 << 24).path
 
 
 def output(job: Job, name: str) -> Path:

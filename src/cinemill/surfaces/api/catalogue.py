@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from cinemill.catalogue import Params, file_kinds, filters, operations, presets
+from cinemill.operations import get
 from cinemill.surfaces import forms
 
 
@@ -21,7 +22,7 @@ def router() -> APIRouter:
 def whole() -> dict[str, Any]:
     """Every operation, filter and preset, with parameters as JSON Schema and as people read them."""
     return {
-        "operations": [_operation(name, found) for name, found in operations.items()],
+        "operations": [operation(name) for name in operations],
         "filters": [
             {"name": name, "summary": found.summary, **_params(found.params)} for name, found in filters.items()
         ],
@@ -29,7 +30,9 @@ def whole() -> dict[str, Any]:
     }
 
 
-def _operation(name: str, found: Any) -> dict[str, Any]:
+def operation(name: str) -> dict[str, Any]:
+    """An operation as programs read it. Raises UnknownName."""
+    found = get(name)
     text = inspect.getdoc(found) or ""
     return {
         "name": name,

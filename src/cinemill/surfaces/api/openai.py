@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -144,9 +145,7 @@ async def _heard(request: Request, task: str) -> Response:
 
     def submit() -> Job:
         path = asked.place(studio.queue, file)
-        return studio.queue.submit(
-            "subtitle", [path], params, options={"name": f"{path.stem}.json"}, priority=_FIRST
-        )
+        return studio.queue.submit("subtitle", [path], params, options={"name": f"{path.stem}.json"}, priority=_FIRST)
 
     job = await run_in_threadpool(submit)
     if str(form.get("stream", "")).lower() in ("true", "1"):
@@ -187,7 +186,8 @@ def _written(job: Job, format: str, words: bool, task: str) -> Response:
     seconds = max((cue.end for cue in transcript.cues), default=0) / 1000
     usage = {"type": "duration", "seconds": round(seconds)}
     if format in ("srt", "vtt"):
-        return PlainTextResponse(files.written(transcript, format))
+        plain = replace(transcript, cues=tuple(replace(cue, words=()) for cue in transcript.cues))
+        return PlainTextResponse(files.written(plain, format))
     if format == "text":
         return PlainTextResponse(text + "\n")
     if format == "json":

@@ -14,6 +14,7 @@ from fastapi import Request, WebSocket
 from cinemill.jobs.keeper import Keeper
 from cinemill.jobs.queue import Queue
 from cinemill.settings import settings
+from cinemill.surfaces.api.hooks import Caller
 
 _BREATH: Final = 0.1
 """Seconds between two looks for news."""
@@ -50,6 +51,7 @@ class Studio:
         self.serving = serving
         self.queue = Queue(serving.folder, most=serving.most_waiting)
         self.keeper = Keeper(self.queue) if serving.works else None
+        self.caller = Caller(self.queue)
         self._news = asyncio.Condition()
         self._last = 0
         self._task: asyncio.Task[None] | None = None
@@ -57,6 +59,7 @@ class Studio:
     async def start(self) -> None:
         if self.keeper:
             await asyncio.to_thread(self.keeper.start)
+            self.caller.start()
         self._last = self.queue.last_event()
         self._task = asyncio.create_task(self._look())
 
@@ -66,6 +69,7 @@ class Studio:
             with suppress(asyncio.CancelledError):
                 await self._task
         if self.keeper:
+            await asyncio.to_thread(self.caller.stop)
             await asyncio.to_thread(self.keeper.stop)
         self.queue.close()
 
