@@ -1,0 +1,294 @@
+"""What all tabs work with: the queue, files, the eye, and what this browser remembers."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from cinemill.catalogue import presets
+from cinemill.errors import CinemillError, NotHere, UnsupportedMedia
+from cinemill.jobs.queue import Queue
+from cinemill.operations import get
+from cinemill.surfaces.web import fields, looks, widgets
+from cinemill.surfaces.web.eye import Eye
+from cinemill.surfaces.web.fields import Form
+from cinemill.surfaces.web.views import Views
+from cinemill.surfaces.web.workspace import Workspace, address, since
+
+_log = logging.getLogger(__name__)
+UNEXPECTED = "Something went wrong that should not have. The server's log says more."
+
+Memory = dict[str, Any]
+"""What a browser keeps: `values` of forms by operation, `jobs` and `sources` by tab."""
+
+
+def plainly(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """A function for the page's script to call: what goes wrong becomes {error: sentence}."""
+
+    @functools.wraps(function)
+    def called(asked: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return function(asked) or {}
+        except NotHere as error:
+            return {"error": error.sentence, "gone": True}
+        except CinemillError as error:
+            return {"error": error.sentence}
+        except Exception:
+            _log.exception("the page asked for %s", function.__name__)
+            return {"error": UNEXPECTED}
+
+    return called
+
+
+class Desk:
+    """Made once for a page, inside its `gr.Blocks`."""
+
+    def __init__(self, queue: Queue, workspace: Workspace, eye: Eye) -> None:
+        self.queue, self.workspace, self.eye = queue, workspace, eye
+        self.views = Views(queue, workspace, eye)
+        empty: Memory = {"values": {}, "jobs": {}, "sources": {}}
+        self.memory = gr.BrowserState(empty, storage_key="cinemill", secret="cinemill")
+        self._restored: list[tuple[Any, Callable[[Memory], Any]]] = []
+        self._shown: list[tuple[str, Callable[..., Any], Sequence[Any], Any]] = []
+        self._more: list[tuple[Sequence[Any], Callable[[Memory], list[Any]]]] = []
+
+    # files
+
+    def source(self, tab: str, kinds: Sequence[str], *, label: str = "", many: bool = False) -> Any:
+        """A place for the file of a tab, which is there again after a reload."""
+        made = widgets.source(kinds, [self._take(), self._pick(), self._recent()], label=label, many=many)
+        made.taken(functools.partial(_noted, "sources", tab), [self.memory, made], self.memory, **QUIET)
+        self._restored.append((made, functools.partial(self._source_again, tab)))
+        return made
+
+    def _source_again(self, tab: str, memory: Memory) -> Any:
+        kept = memory["sources"].get(tab)
+        files = kept if isinstance(kept, list) else [kept] if kept else []
+        there = [one for one in files if self._is_owned(one.get("path"))]
+        return there if isinstance(kept, list) else there[0] if there else None
+
+    def _is_owned(self, path: str | None) -> bool:
+        try:
+            self.workspace.owned(path)
+        except CinemillError:
+            return False
+        return True
+
+    def _take(self) -> Callable[..., Any]:
+        @plainly
+        def take(asked: dict[str, Any]) -> dict[str, Any]:
+            kept = self.workspace.take(asked["path"], Path(get_upload_folder()))
+            try:
+                return self.described(kept, asked["kinds"])
+            except CinemillError:
+                kept.unlink(missing_ok=True)
+                raise
+
+        return take
+
+    def _pick(self) -> Callable[..., Any]:
+        @plainly
+        def pick(asked: dict[str, Any]) -> dict[str, Any]:
+            return self.described(self.workspace.owned(asked["path"]), asked["kinds"])
+
+        return pick
+
+    def _recent(self) -> Callable[..., Any]:
+        @plainly
+        def recent(asked: dict[str, Any]) -> dict[str, Any]:
+            shown = [{"path": str(path), "name": path.name, "told": since(path)} for path in self.workspace.recent()]
+            return {"files": shown}
+
+        return recent
+
+    def described(self, path: Path, kinds: Sequence[str]) -> dict[str, Any]:
+        """The file as a `source` shows it. Raises UnsupportedMedia for one of another kind than is wanted."""
+        found = self.eye.see(looks.facts, path, self.workspace.pictures)
+        if not _fits(found["kind"], kinds):
+            raise UnsupportedMedia(f"{path.name} is {_A[found['kind']]}; here belongs {_A[kinds[0]]}.")
+        poster = address(Path(found["poster"])) if found["poster"] else None
+        return {**found, "path": str(path), "name": path.name, "poster": poster}
+
+    def path_of(self, chosen: Any) -> Path:
+        """The file that a `source` holds. Raises OpenFailed."""
+        return self.workspace.owned(chosen["path"] if isinstance(chosen, dict) else None)
+
+    def paths_of(self, chosen: Any) -> list[Path]:
+        """The files that a `source` of several holds. Raises OpenFailed."""
+        found = chosen if isinstance(chosen, list) else [chosen]
+        return [self.path_of(one) for one in found or [None]]
+
+    # jobs
+
+    def card(self, tab: str, empty: str) -> Any:
+        """A place for the job of a tab, which is there again after a reload."""
+
+        @plainly
+        def look(asked: dict[str, Any]) -> dict[str, Any]:
+            return self.views.whole(asked["id"])
+
+        @plainly
+        def act(asked: dict[str, Any]) -> None:
+            self.views.act(asked["id"], asked["name"])
+
+        made = widgets.card(empty, [look, act])
+        self._restored.append((made, lambda memory: memory["jobs"].get(tab)))
+        return made
+
+    def form(self, operation: str, first: Sequence[str], *, without: Sequence[str] = ()) -> Form:
+        """The fields of an operation, with its presets above them and with the values that were used last."""
+        params = get(operation).params
+        known = {one.name: one for one in presets().values() if one.operation == operation}
+        chosen = None
+        if known:
+            choices = [("none", ""), *((f"{name}: {one.description}", name) for name, one in known.items())]
+            chosen = gr.Dropdown(choices, value="", label="Preset", info="Fills in the fields below.")
+        made = fields.form(params, first, without=without)
+        if chosen is not None:
+            chosen.input(
+                lambda name: made.shown(known[name].params if name in known else {}), chosen, made.components, **QUIET
+            )
+        for place, (name, component) in enumerate(zip(made.names, made.components)):
+            if not isinstance(component, gr.File):
+                again = functools.partial(_value_again, operation, made, place)
+                self._restored.append((component, again))
+        return made
+
+    def given(self, form: Form, values: Sequence[Any]) -> dict[str, Any]:
+        """What the fields say; files that arrived are given a lasting place."""
+        kept = [
+            str(self.workspace.copied(value)) if value and isinstance(component, gr.File) else value
+            for component, value in zip(form.components, values)
+        ]
+        return form.given(kept)
+
+    def submit(
+        self,
+        memory: Memory,
+        tab: str,
+        operation: str,
+        inputs: Sequence[Path],
+        params: dict[str, Any],
+        *,
+        name: str = "",
+        remember: dict[str, Any] | None = None,
+        **rest: Any,
+    ) -> tuple[str, Memory]:
+        """Queue a job; its id, and the memory with it. `name` is the output's. Raises CinemillError."""
+        options = {"name": name} if name else {}
+        job = self.queue.submit(operation, list(inputs), params, options=options, **rest)
+        memory = {**memory, "jobs": {**memory["jobs"], tab: job.id}}
+        if remember is not None:
+            memory["values"] = {**memory["values"], operation: remember}
+        return job.id, memory
+
+    # events
+
+    def on(
+        self,
+        listener: Callable[..., Any],
+        function: Callable[..., Sequence[Any]],
+        inputs: Sequence[Any],
+        outputs: Sequence[Any],
+        notice: Any,
+        **rest: Any,
+    ) -> Any:
+        """Let `function` answer an event. What goes wrong becomes a sentence in `notice`, and nothing else changes."""
+
+        def refused(sentence: str) -> list[Any]:
+            return [*(gr.skip() for _ in outputs), widgets.alert(sentence)]
+
+        @functools.wraps(function)
+        def answered(*values: Any) -> Any:
+            try:
+                return [*function(*values), ""]
+            except CinemillError as error:
+                return refused(error.sentence)
+            except Exception:
+                _log.exception("the page asked for %s", function)
+                return refused(UNEXPECTED)
+
+        @functools.wraps(function)
+        def answering(*values: Any) -> Any:
+            try:
+                for found in function(*values):
+                    yield [*found, ""]
+            except CinemillError as error:
+                yield refused(error.sentence)
+            except Exception:
+                _log.exception("the page asked for %s", function)
+                yield refused(UNEXPECTED)
+
+        several = inspect.isgeneratorfunction(function)
+        return listener(
+            answering if several else answered, list(inputs), [*outputs, notice], **{**QUIET, **rest}
+        )
+
+    def again(self, components: Sequence[Any], values: Callable[[Memory], list[Any]]) -> None:
+        """Let these stand as they were too when the page is loaded, all of them at once."""
+        self._more.append((components, values))
+
+    def when_shown(self, tab: str, function: Callable[..., Any], outputs: Sequence[Any], notice: Any) -> None:
+        """Let `function` fill `outputs` each time the tab is opened."""
+        self._shown.append((tab, function, outputs, notice))
+
+    def watch_tabs(self, tabs: dict[str, Any]) -> None:
+        """Hang up what waits for a tab to be opened."""
+        for tab, function, outputs, notice in self._shown:
+            self.on(tabs[tab].select, function, [], outputs, notice, **BUSY)
+
+    def restore(self, page: Any) -> None:
+        """When the page is loaded, everything stands as this browser left it."""
+
+        def again(memory: Memory | None) -> list[Any]:
+            sound = _sound(memory)
+            alone = [value(sound) for _, value in self._restored]
+            return alone + [value for _, values in self._more for value in values(sound)]
+
+        placed = [component for component, _ in self._restored]
+        placed += [component for components, _ in self._more for component in components]
+        page.load(again, self.memory, placed, **QUIET)
+
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+"""For events that answer at once."""
+BUSY: dict[str, Any] = {"show_progress": "minimal", "queue": True, "concurrency_limit": 4}
+"""For events that take a moment."""
+
+_A = {
+    "video": "a video",
+    "audio": "a recording",
+    "image": "a picture",
+    "subtitle": "a file of subtitles",
+    "text": "a text",
+    "data": "a file of data",
+    "any": "any file",
+}
+
+
+def _fits(kind: str, wanted: Sequence[str]) -> bool:
+    allowed = {"audio": ("audio", "video"), "subtitle": ("subtitle", "video"), "video": ("video", "image")}
+    return "any" in wanted or any(kind in allowed.get(one, (one,)) for one in wanted)
+
+
+def _noted(what: str, tab: str, memory: Memory, value: Any) -> Memory:
+    memory = _sound(memory)
+    return {**memory, what: {**memory[what], tab: value}}
+
+
+def _sound(memory: Any) -> Memory:
+    """What a browser sent, in the shape it should have."""
+    given = memory if isinstance(memory, dict) else {}
+    return {name: given[name] if isinstance(given.get(name), dict) else {} for name in ("values", "jobs", "sources")}
+
+
+def _value_again(operation: str, form: Form, place: int, memory: Memory) -> Any:
+    given = memory["values"].get(operation)
+    return form.shown(given)[place] if isinstance(given, dict) else gr.skip()

@@ -1,0 +1,118 @@
+"""Toolbox: every other operation of the catalogue, each with its form; what one adds to the catalogue is here at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from cinemill.catalogue import operations
+from cinemill.operations import get
+from cinemill.surfaces.web import widgets
+from cinemill.surfaces.web.desk import QUIET, Desk, Memory
+from cinemill.surfaces.web.fields import label
+
+ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview", "capture", "learn", "train")
+"""Operations that have a tab of their own, or are part of one."""
+_ORDER = ("convert", "upscale", "interpolate", "burn", "extract-audio", "separate", "clean", "merge", "compare", "narrate")
+"""What people look for first; the rest follows by name."""
+_FIRST = {
+    "convert": ("codec", "crf"),
+    "upscale": ("to", "model"),
+    "interpolate": ("rate", "method"),
+    "burn": ("file", "font", "size", "place"),
+    "process": ("chain",),
+    "align": ("text", "language"),
+    "degrade": ("chain", "strength"),
+    "convert-subtitles": ("lay_out", "standard", "language"),
+    "narrate": ("text", "voice", "language", "speed"),
+}
+_ENDINGS = {
+    "convert": ("mp4", "mkv", "mov", "webm"),
+    "extract-audio": ("flac", "wav", "mp3", "m4a", "opus"),
+    "convert-subtitles": ("srt", "vtt", "ass", "ttml", "lrc", "tsv", "json", "txt"),
+    "shift-subtitles": ("srt", "vtt", "ass", "ttml"),
+    "resync-subtitles": ("srt", "vtt", "ass", "ttml"),
+    "align": ("srt", "vtt", "ass", "ttml", "json"),
+    "analyze": ("html", "json"),
+    "narrate": ("wav", "flac", "mp3", "m4a"),
+    "clean": ("wav", "flac", "mp3", "m4a"),
+}
+"""What the output may become, where its suffix decides that; the first is what most want."""
+_VIDEO_ENDINGS = ("mp4", "mkv", "mov", "webm")
+
+
+def tools() -> list[str]:
+    """The operations of this tab, those that people look for first."""
+    here = [name for name in operations if name not in ELSEWHERE]
+    return sorted(here, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+
+
+def summary(name: str) -> str:
+    """The first sentence that an operation says of itself."""
+    return " ".join((type(get(name)).__doc__ or "").split("\n\n")[0].split())
+
+
+def draw(desk: Desk) -> None:
+    """Lay the tab out."""
+    widgets.heading("Toolbox", "One thing at a time: convert, enlarge, burn, cut out the sound, compare, check.")
+    names = tools()
+    tool = gr.Radio(
+        [(label(name), name) for name in names], value=names[0], label="What would you like to do?", elem_id="toolbox-tool"
+    )
+    groups: list[Any] = []
+    for name in names:
+        with gr.Column(visible=name == names[0], elem_id=f"tool-{name}") as group:
+            _tool(desk, name)
+        groups.append(group)
+    tool.change(lambda chosen: [gr.update(visible=name == chosen) for name in names], tool, groups, **QUIET)
+
+
+def _tool(desk: Desk, name: str) -> None:
+    operation = get(name)
+    gr.HTML(f'<p class="cm-soft">{summary(name)}</p>', apply_default_css=False)
+    with gr.Row(elem_classes="cm-columns"):
+        with gr.Column(scale=4, min_width=320):
+            sources = [
+                desk.source(f"{name}-{place}", [kind], label=_asks(name, place), many=_takes_many(operation))
+                for place, kind in enumerate(operation.inputs)
+            ]
+            form = desk.form(name, _FIRST.get(name, tuple(operation.params.model_fields)[:4]))
+            ending = _ending(name)
+            notice = widgets.notice()
+            with gr.Row(elem_classes="cm-actions"):
+                run = gr.Button(label(name), variant="primary", elem_id=f"run-{name}")
+        with gr.Column(scale=6, min_width=320):
+            done = desk.card(name, "What comes of it appears here, and stays.")
+
+    def start(memory: Memory, suffix: str, *values: Any) -> Sequence[Any]:
+        chosen, entered = values[: len(sources)], values[len(sources) :]
+        inputs = [path for one in chosen for path in desk.paths_of(one)]
+        params = desk.given(form, entered)
+        stem = inputs[0].stem if inputs else name
+        called = f"{stem}.{name}.{suffix}" if suffix and (operation.output == "file" or suffix) else ""
+        return desk.submit(memory, name, name, inputs, params, name=called, remember=params)
+
+    desk.on(run.click, start, [desk.memory, ending, *sources, *form.components], [done, desk.memory], notice)
+
+
+def _takes_many(operation: Any) -> bool:
+    return bool(getattr(operation, "several", False))
+
+
+def _asks(name: str, place: int) -> str:
+    if name == "compare":
+        return ("Choose the original", "Choose what was made of it")[place]
+    return ""
+
+
+def _ending(name: str) -> Any:
+    """A choice of what the output becomes; where the operation knows, nothing is asked."""
+    operation = get(name)
+    known = _ENDINGS.get(name) or (_VIDEO_ENDINGS if operation.makes_video else ())
+    if not known:
+        return gr.State("")
+    info = "Left alone, what suits the input." if operation.makes_video else ""
+    choices = [("as it suits", ""), *((one, one) for one in known)] if operation.makes_video else [*known]
+    return gr.Dropdown(choices, value="mp4" if operation.makes_video else known[0], label="Save as", info=info)
