@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +129,12 @@ class Desk:
 
     # jobs
 
-    def card(self, tab: str, empty: str) -> Any:
-        """A place for the job of a tab, which is there again after a reload."""
+    def card(self, tab: str, empty: str, *, files: bool = True) -> Any:
+        """A place for the job of a tab, there again after a reload; with its `files`, unless others show them."""
 
         @plainly
         def look(asked: dict[str, Any]) -> dict[str, Any]:
-            return self.views.whole(asked["id"])
+            return self.views.whole(asked["id"], files)
 
         @plainly
         def act(asked: dict[str, Any]) -> None:
@@ -152,10 +154,12 @@ class Desk:
             chosen = gr.Dropdown(choices, value="", label="Preset", info="Fills in the fields below.")
         made = fields.form(params, first, without=without)
         if chosen is not None:
-            chosen.input(
-                lambda name: made.shown(known[name].params if name in known else {}), chosen, made.components, **QUIET
-            )
-        for place, (name, component) in enumerate(zip(made.names, made.components)):
+
+            def fill(name: str) -> list[Any]:
+                return made.shown(known[name].params if name in known else {})
+
+            chosen.input(fill, chosen, made.components, **QUIET)
+        for place, component in enumerate(made.components):
             if not isinstance(component, gr.File):
                 again = functools.partial(_value_again, operation, made, place)
                 self._restored.append((component, again))
@@ -194,13 +198,14 @@ class Desk:
     def on(
         self,
         listener: Callable[..., Any],
-        function: Callable[..., Sequence[Any]],
+        function: Callable[..., Sequence[Any] | Iterator[Sequence[Any]]],
         inputs: Sequence[Any],
         outputs: Sequence[Any],
         notice: Any,
         **rest: Any,
     ) -> Any:
-        """Let `function` answer an event. What goes wrong becomes a sentence in `notice`, and nothing else changes."""
+        """Let `function` answer an event, at once or bit by bit. What goes wrong becomes a sentence in `notice`, and
+        nothing else changes."""
 
         def refused(sentence: str) -> list[Any]:
             return [*(gr.skip() for _ in outputs), widgets.alert(sentence)]
@@ -227,9 +232,11 @@ class Desk:
                 yield refused(UNEXPECTED)
 
         several = inspect.isgeneratorfunction(function)
-        return listener(
-            answering if several else answered, list(inputs), [*outputs, notice], **{**QUIET, **rest}
-        )
+        return listener(answering if several else answered, list(inputs), [*outputs, notice], **{**QUIET, **rest})
+
+    def _wake(self) -> None:
+        with suppress(CinemillError):
+            self.eye.see(looks.nothing)
 
     def again(self, components: Sequence[Any], values: Callable[[Memory], list[Any]]) -> None:
         """Let these stand as they were too when the page is loaded, all of them at once."""
@@ -248,6 +255,7 @@ class Desk:
         """When the page is loaded, everything stands as this browser left it."""
 
         def again(memory: Memory | None) -> list[Any]:
+            threading.Thread(target=self._wake, daemon=True).start()
             sound = _sound(memory)
             alone = [value(sound) for _, value in self._restored]
             return alone + [value for _, values in self._more for value in values(sound)]

@@ -1,4 +1,4 @@
-"""Looks at files in a process of its own, so that a file that crashes, hangs or eats memory costs that process alone."""
+"""Looks at files in a process of its own, so that one that crashes, hangs or eats memory costs that process alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Eye:
                 return self._pool.submit(look, *args).result(patience)
             except TimeoutError:
                 self._end()
-                raise DecodeFailed(f"looking at this file took longer than {patience:.0f} s and was given up.") from None
+                raise DecodeFailed(
+                    f"looking at this file took longer than {patience:.0f} s and was given up."
+                ) from None
             except (BrokenProcessPool, MemoryError):
                 self._end()
                 raise DecodeFailed(
@@ -62,8 +64,10 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def _limit() -> None:
-    """Bound what this process may take; where the system knows no bounds, none."""
+    """Bound what this process may take, where the system knows bounds, and end with the one that started it."""
     import os
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     with suppress(ImportError, ValueError, OSError):
         import resource
@@ -72,3 +76,14 @@ def _limit() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         os.nice(3)
+
+
+def _end_with_parent() -> None:
+    """A server that was killed leaves no eye behind."""
+    import os
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)

@@ -19,7 +19,36 @@ from cinemill.surfaces.forms import Entry, entries
 
 _STEPS = 1000
 """Values that a slider can still be set to by hand; wider ranges get a field for a number."""
-_LANGUAGES = "en de fr es it pt nl pl sv da nb fi cs el hu ro tr uk ru ar he hi zh ja ko vi th id".split()
+_LANGUAGES = [
+    "en",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "pl",
+    "sv",
+    "da",
+    "nb",
+    "fi",
+    "cs",
+    "el",
+    "hu",
+    "ro",
+    "tr",
+    "uk",
+    "ru",
+    "ar",
+    "he",
+    "hi",
+    "zh",
+    "ja",
+    "ko",
+    "vi",
+    "th",
+    "id",
+]
 _LONG = ("text", "script", "prompt", "initial_prompt", "chain")
 """Parameters that hold more than a line."""
 
@@ -75,9 +104,7 @@ def in_field(value: Any, component: type[Any]) -> Any:
     return "" if value is None else str(value)
 
 
-def form(
-    params: type[Params], first: Sequence[str], *, without: Sequence[str] = ()
-) -> Form:
+def form(params: type[Params], first: Sequence[str], *, without: Sequence[str] = ()) -> Form:
     """Draw the fields: those of `first` in view, the others folded away under Advanced. `without` leaves some out."""
     made = Form(params)
     known = {entry.name: entry for entry in entries(params) if entry.name not in without}

@@ -1,4 +1,4 @@
-"""What the page wants to see of files: facts, pictures, a style on a picture, levels of sound. Run by the eye's process."""
+"""What the page wants to see of files: facts, pictures, a style on a picture, levels of sound. For the eye's process."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 _LINES = 540
 """Height of pictures to judge a style by."""
 _GALLERY_LINES = 360
+
+
+def nothing() -> None:
+    """Load what every look needs, so that the first one is quick."""
+    import importlib
+
+    for name in ("measure.sheet", "media.read", "operations.video"):
+        importlib.import_module(f"cinemill.{name}")
 
 
 def facts(path: Path, folder: Path) -> dict[str, Any]:
@@ -99,9 +107,20 @@ def _poster(path: Path, folder: Path) -> Path:
     key = _key(path, "poster")
     found = folder / f"{key}.jpg"
     if not found.exists():
-        frame = frame_at(path, 0.25)
+        frame = _whole_picture(path)
         _kept(folder, key, sheet.picture(frame, min(frame.height, _GALLERY_LINES)))
     return found
+
+
+def _whole_picture(path: Path) -> Frame:
+    """A picture from the first half that needs no other to be decoded."""
+    from cinemill.media import read
+    from cinemill.operations.video import indexed
+
+    info = read.probe(path)
+    index = indexed(info)
+    start = index.keyframes[len(index.keyframes) // 3] if index.keyframes else None
+    return next(iter(read.frames(info, start=start, index=index if start is not None else None)))
 
 
 @lru_cache(maxsize=8)
@@ -194,7 +213,7 @@ def styled(path: Path, share: float, values: dict[str, Any], folder: Path) -> tu
 
 
 def compared(before: Path, start: Fraction, after: Path, count: int, folder: Path) -> list[tuple[str, str, str]]:
-    """The same moments of a file and of an excerpt made from it that began at `start` s: files before and after, time."""
+    """The same moments of a file and of an excerpt of it that began at `start` s: files before and after, time."""
     from cinemill.measure import moments, sheet
     from cinemill.media import clock
 
@@ -205,11 +224,13 @@ def compared(before: Path, start: Fraction, after: Path, count: int, folder: Pat
         made = sheet.picture(other, min(other.height, 1080))
         plain = sheet.resized(sheet.picture(one), made.shape[1], made.shape[0])
         key = _key(after, "pair", time)
-        shown.append((
-            str(_kept(folder, f"{key}-before", plain)),
-            str(_kept(folder, f"{key}-after", made)),
-            clock.show(start + time),
-        ))
+        shown.append(
+            (
+                str(_kept(folder, f"{key}-before", plain)),
+                str(_kept(folder, f"{key}-after", made)),
+                clock.show(start + time),
+            )
+        )
     return shown
 
 
@@ -264,4 +285,5 @@ def loudness(path: Path, columns: int = 1200) -> list[float]:
         return []
     edges = np.linspace(0, len(levels), min(columns, len(levels)) + 1).astype(int)
     tops = np.maximum.reduceat(levels, edges[:-1])
-    return [round(float(value), 3) for value in np.clip((tops + 60) / 60, 0, 1)]
+    floor, top = float(np.percentile(tops, 5)), float(tops.max())
+    return [round(float(value), 3) for value in np.clip((tops - floor) / max(12.0, top - floor), 0.02, 1)]

@@ -114,11 +114,12 @@ class Views:
     def __init__(self, queue: Queue, workspace: Workspace, eye: Eye) -> None:
         self.queue, self.workspace, self.eye = queue, workspace, eye
 
-    def whole(self, id: str) -> dict[str, Any]:
-        """The job with its outputs and what it had to say. Raises NotHere."""
+    def whole(self, id: str, files: bool = True) -> dict[str, Any]:
+        """The job with what it had to say, and its outputs where `files` are asked for. Raises NotHere."""
         job = self.queue.get(id)
         keep = [name for name in actions(job) if name != "remove"]
-        return {**brief(job), "actions": keep, "outputs": self.outputs(job), "notes": self.notes(job)}
+        shown = self.outputs(job) if files else []
+        return {**brief(job), "actions": keep, "outputs": shown, "notes": self.notes(job)}
 
     def notes(self, job: Job) -> list[str]:
         """Sentences of the plan, of what came up and of the result, each once."""

@@ -32,7 +32,9 @@ CHOOSE = {
 }
 
 
-def _widget(kind: str, markup: str, *, events: Sequence[str] = (), server: Sequence[Callable[..., Any]] = (), **rest: Any) -> Any:
+def _widget(
+    kind: str, markup: str, *, events: Sequence[str] = (), server: Sequence[Callable[..., Any]] = (), **rest: Any
+) -> Any:
     script = _START.format(
         kind=kind, server="server" if server else "{}", events=" ".join(f"'{event}'" for event in events)
     )
@@ -92,4 +94,9 @@ def alert(sentence: str) -> str:
 
 def heading(title: str, lead: str) -> Any:
     """The first words of a tab."""
-    return gr.HTML(f'<div class="cm-head"><h2>{escape(title)}</h2><p>{escape(lead)}</p></div>', apply_default_css=False)
+    return plain(f'<div class="cm-head"><h2>{escape(title)}</h2><p>{escape(lead)}</p></div>')
+
+
+def plain(markup: str = "") -> Any:
+    """Markup of our own."""
+    return gr.HTML(markup, apply_default_css=False, elem_classes="cm-plain")

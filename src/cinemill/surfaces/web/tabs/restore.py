@@ -1,7 +1,8 @@
-"""Restore: what is wrong is shown, a chain is suggested and may be changed, a second of it is tried, all of it is done."""
+"""Restore: what is wrong is shown, a chain is suggested and may be changed, a second is tried, all of it is done."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from cinemill.errors import InvalidParams, RequestError
+from cinemill.errors import RequestError
 from cinemill.surfaces.web import looks, widgets
 from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory
 from cinemill.surfaces.web.fields import label
@@ -23,13 +24,17 @@ _SUGGESTION = "The suggestion appears here when a video was looked at."
 
 def draw(desk: Desk) -> None:
     """Lay the tab out."""
-    widgets.heading("Restore", "Tapes, film and old files: it looks first, says what it found, and mends what you want.")
+    widgets.heading(
+        "Restore", "Tapes, film and old files: it looks first, says what it found, and mends what you want."
+    )
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=4, min_width=320):
             source = desk.source("restore", ["video"])
             wishes = desk.form("restore", _WISHES, without=("chain", "preview", "export_vpy", *PICTURE))
             with gr.Accordion("Tweak", open=False):
-                tile = gr.Number(0, precision=0, label="Tile (px)", info="Pieces that a network works on. 0 finds it out.")
+                tile = gr.Number(
+                    0, precision=0, label="Tile (px)", info="Pieces that a network works on. 0 finds it out."
+                )
                 weight = gr.Slider(
                     0, 1, value=0.5, step=0.05, label="Face weight", info="1 keeps a face as it is, 0 draws it anew."
                 )
@@ -51,14 +56,24 @@ def draw(desk: Desk) -> None:
                 run = gr.Button("Restore", variant="primary", elem_id="restore-run")
         with gr.Column(scale=6, min_width=320):
             analysis = desk.card("analysis", "Choose a video. Looking at it takes a few seconds and changes nothing.")
-            found = gr.HTML("", elem_classes="cm-found", apply_default_css=False)
+            found = widgets.plain()
             moments = gr.Gallery(
-                label="How it looks", show_label=False, columns=3, height="auto", object_fit="cover", visible=False, interactive=False
+                label="How it looks",
+                show_label=False,
+                columns=3,
+                height="auto",
+                object_fit="cover",
+                visible=False,
+                interactive=False,
             )
             tried = desk.card("restore-preview", "")
             with gr.Column(visible=False) as comparison:
                 slider = gr.ImageSlider(
-                    label="Before and after", show_label=False, type="filepath", max_height=640, elem_id="restore-slider"
+                    label="Before and after",
+                    show_label=False,
+                    type="filepath",
+                    max_height=640,
+                    elem_id="restore-slider",
                 )
                 moment = gr.Radio([], label="Moment", elem_id="restore-moment")
             done = desk.card("restore", "")
@@ -96,11 +111,11 @@ def draw(desk: Desk) -> None:
         written, words = suggest(*rest)
         return [words or gr.skip(), gr.skip() if hand else written]
 
-    def start(memory: Memory, chosen: Any, written: str, ending: str, seconds: float | None, values: Sequence[Any]) -> Any:
+    def start(
+        seconds: float | None, memory: Memory, chosen: Any, written: str | None, ending: str, *values: Any
+    ) -> Sequence[Any]:
         path = desk.path_of(chosen)
-        if not isinstance(written, str):
-            raise InvalidParams("the chain is a text.")
-        params = {**desk.given(picture, values), "chain": written}
+        params = {**desk.given(picture, values), "chain": written or ""}
         if seconds:
             params |= {"preview": seconds}
             return desk.submit(memory, "restore-preview", "restore", [path], params, name="preview.mp4", priority=5)
@@ -124,11 +139,22 @@ def draw(desk: Desk) -> None:
             shown,
         ]
 
+    def pick(time: str, shown: Sequence[Sequence[str]]) -> Any:
+        return next((one[:2] for one in shown if one[2] == time), gr.skip())
+
+    def follow_again(*rest: Any) -> Sequence[Any]:
+        return [*again(False, *rest), False, gr.update(visible=False)]
+
     def remember(memory: Memory, *values: Any) -> Memory:
         return {**memory, "values": {**memory["values"], "restore": desk.given(wishes, values)}}
 
     desk.on(source.taken, look, [desk.memory, source], [analysis, desk.memory], notice)
-    source.taken(lambda: [gr.update(visible=False), False, gr.update(visible=False)], None, [comparison, by_hand, follow], **QUIET)
+    source.taken(
+        lambda: [gr.update(visible=False), False, gr.update(visible=False)],
+        None,
+        [comparison, by_hand, follow],
+        **QUIET,
+    )
     desk.on(
         analysis.ended,
         show,
@@ -141,32 +167,12 @@ def draw(desk: Desk) -> None:
         desk.on(getattr(one, "release", None) or one.change, again, [by_hand, *fields], [found, chain], notice)
         one.change(remember, [desk.memory, *wishes.components], desk.memory, **QUIET)
     chain.input(lambda: [True, gr.update(visible=True)], None, [by_hand, follow], **QUIET)
-    desk.on(
-        follow.click,
-        lambda *rest: [*again(False, *rest), False, gr.update(visible=False)],
-        fields,
-        [found, chain, by_hand, follow],
-        notice,
-    )
-    made = [desk.memory, source, chain, suffix]
-    desk.on(
-        preview.click,
-        lambda memory, chosen, written, ending, *values: start(memory, chosen, written, ending, _SECONDS, values),
-        [*made, *picture.components],
-        [tried, desk.memory],
-        notice,
-    )
-    desk.on(
-        run.click,
-        lambda memory, chosen, written, ending, *values: start(memory, chosen, written, ending, None, values),
-        [*made, *picture.components],
-        [done, desk.memory],
-        notice,
-    )
+    desk.on(follow.click, follow_again, fields, [found, chain, by_hand, follow], notice)
+    asked = [desk.memory, source, chain, suffix, *picture.components]
+    desk.on(preview.click, functools.partial(start, _SECONDS), asked, [tried, desk.memory], notice)
+    desk.on(run.click, functools.partial(start, None), asked, [done, desk.memory], notice)
     desk.on(tried.ended, compare, [tried], [comparison, slider, moment, pairs], notice, **BUSY)
-    moment.change(
-        lambda time, shown: next((one[:2] for one in shown if one[2] == time), gr.skip()), [moment, pairs], slider, **QUIET
-    )
+    moment.change(pick, [moment, pairs], slider, **QUIET)
 
 
 def _in_words(notes: Sequence[str]) -> str:
@@ -174,4 +180,3 @@ def _in_words(notes: Sequence[str]) -> str:
     told = [re.sub(r"--([a-z][\w-]*)", lambda flag: f"“{label(flag[1])}”", note) for note in notes]
     items = "".join(f"<li>{escape(note)}</li>" for note in told if "“Scenes”" not in note)
     return f'<section class="cm-findings"><h3>What was found</h3><ul>{items}</ul></section>' if items else ""
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,11 +33,15 @@ def draw(desk: Desk) -> None:
     from cinemill.operations.stylize import Style
 
     styles: tuple[str, ...] = Style.__args__
-    widgets.heading("Stylize", "Pencil, cartoon, comic, cinema or a painter's hand. Choose a picture, then turn the knobs.")
+    widgets.heading(
+        "Stylize", "Pencil, cartoon, comic, cinema or a painter's hand. Choose a picture, then turn the knobs."
+    )
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=4, min_width=320):
             source = desk.source("stylize", ["video"])
-            where = gr.Slider(0, 1, value=0.5, step=0.01, label="Picture to look at", info="From the first to the last.")
+            where = gr.Slider(
+                0, 1, value=0.5, step=0.01, label="Picture to look at", info="From the first to the last."
+            )
             style = gr.Radio([*styles], value="cartoon", label="Style", elem_id="stylize-style")
             strength = gr.Slider(0, 1, value=1, step=0.05, label="Strength", info="0 leaves the picture as it is.")
             forms: dict[str, Form] = {}
@@ -60,7 +65,12 @@ def draw(desk: Desk) -> None:
                 run = gr.Button("Render", variant="primary", elem_id="stylize-run")
         with gr.Column(scale=6, min_width=320):
             slider = gr.ImageSlider(
-                label="Before and after", show_label=False, type="filepath", max_height=560, visible=False, elem_id="stylize-slider"
+                label="Before and after",
+                show_label=False,
+                type="filepath",
+                max_height=560,
+                visible=False,
+                elem_id="stylize-slider",
             )
             tried = desk.card("stylize-preview", "")
             done = desk.card("stylize", "Choose a video. All styles are shown on a picture of it.")
@@ -101,6 +111,12 @@ def draw(desk: Desk) -> None:
         pair = desk.eye.see(looks.styled, desk.path_of(chosen), share, given(*values), desk.workspace.pictures)
         return [gr.update(value=pair, visible=True)]
 
+    def seen_again(*all: Any) -> Any:
+        return live(*all)[0]
+
+    def open_group(name: str) -> list[Any]:
+        return [gr.update(visible=one == name) for one in styles]
+
     def take(shown: Sequence[Any], event: gr.SelectData) -> Sequence[Any]:
         """A style of the gallery with its values goes into the fields."""
         return _into_fields(forms, styles, shown[event.index][1])
@@ -132,14 +148,14 @@ def draw(desk: Desk) -> None:
         seen = desk.on(moved, live, [source, where, *knobs], [slider], notice, **BUSY)
         desk.on(seen.then, gather, [source, where], [gallery, manners], notice, **BUSY)
     desk.on(gallery.select, take, [manners], placed, notice).then(
-        lambda *all: live(*all)[0], [source, where, *knobs], slider, **{**QUIET, "queue": True}
+        seen_again, [source, where, *knobs], slider, **{**QUIET, "queue": True}
     )
-    style.input(lambda name: [gr.update(visible=one == name) for one in styles], style, groups, **QUIET)
+    style.input(open_group, style, groups, **QUIET)
     for knob in knobs:
         desk.on(getattr(knob, "release", None) or knob.input, live, [source, where, *knobs], [slider], notice, **BUSY)
     asked = [desk.memory, source, suffix, *knobs, *picture.components]
-    desk.on(preview.click, lambda *all: start(_SECONDS, *all), asked, [tried, desk.memory], notice)
-    desk.on(run.click, lambda *all: start(None, *all), asked, [done, desk.memory], notice)
+    desk.on(preview.click, functools.partial(start, _SECONDS), asked, [tried, desk.memory], notice)
+    desk.on(run.click, functools.partial(start, None), asked, [done, desk.memory], notice)
     desk.again(placed, again)
 
 
@@ -155,7 +171,9 @@ def _of(forms: dict[str, Form], styles: Sequence[str], name: str, values: Sequen
     return values[before : before + len(forms[name].components)]
 
 
-def _into_fields(forms: dict[str, Form], styles: Sequence[str], chain: str, kept: dict[str, Any] | None = None) -> list[Any]:
+def _into_fields(
+    forms: dict[str, Form], styles: Sequence[str], chain: str, kept: dict[str, Any] | None = None
+) -> list[Any]:
     """Style, strength, which group is seen, and the fields of all styles, as a chain of one style has them."""
     from cinemill.filters import text
 

@@ -31,7 +31,9 @@ _NAMES = {"verbose_json": "verbose.json", "diarized_json": "diarized.json"}
 
 def draw(desk: Desk) -> None:
     """Lay the tab out."""
-    widgets.heading("Subtitles", "Speech becomes subtitles that a broadcaster would accept, with the time of every word.")
+    widgets.heading(
+        "Subtitles", "Speech becomes subtitles that a broadcaster would accept, with the time of every word."
+    )
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=4, min_width=320):
             source = desk.source("subtitles", ["audio"])
@@ -42,7 +44,8 @@ def draw(desk: Desk) -> None:
             with gr.Row(elem_classes="cm-actions"):
                 run = gr.Button("Make subtitles", variant="primary", elem_id="subtitles-run")
         with gr.Column(scale=6, min_width=320):
-            done = desk.card("subtitles", "Choose a recording, a video, or speak. The first cues are there within a minute.")
+            told = "Choose a recording, a video, or speak. The first cues are there within a minute."
+            done = desk.card("subtitles", told, files=False)
             with gr.Column(visible=False) as editor:
                 player = widgets.cues()
                 table = gr.Dataframe(
@@ -56,8 +59,8 @@ def draw(desk: Desk) -> None:
                     label="Cues; changes are kept as you make them",
                     elem_id="subtitles-table",
                 )
-                checked = gr.HTML("", apply_default_css=False)
-                links = gr.HTML("", apply_default_css=False)
+                checked = widgets.plain()
+                links = widgets.plain()
                 with gr.Accordion("Burn them into the picture", open=False, visible=False) as burning:
                     look = desk.form("burn", _LOOKS, without=("file", "track", "karaoke", "delay"))
                     burn = gr.Button("Burn", variant="primary", elem_id="subtitles-burn")

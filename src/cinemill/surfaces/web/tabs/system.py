@@ -25,10 +25,10 @@ def draw(desk: Desk) -> None:
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=6, min_width=320):
             tried = gr.Button("Check again", size="sm", elem_id="system-check")
-            checks = gr.HTML('<p class="cm-empty">The check appears here.</p>', apply_default_css=False)
+            checks = widgets.plain('<p class="cm-empty">The check appears here.</p>')
         with gr.Column(scale=5, min_width=320):
-            now = gr.HTML("", apply_default_css=False)
-            gr.HTML(_settings(), apply_default_css=False)
+            now = widgets.plain()
+            widgets.plain(_settings())
 
     def examine() -> Sequence[Any]:
         from cinemill.surfaces import doctor
@@ -47,7 +47,9 @@ def _checks(found: Sequence[Any]) -> str:
             f"<td>{escape(one.detail)}</td></tr>"
             for one in group
         )
-        parts.append(f"<caption class='cm-sr'>{escape(area)}</caption><tr><th colspan='3'>{escape(label(area))}</th></tr>{rows}")
+        parts.append(
+            f"<caption class='cm-sr'>{escape(area)}</caption><tr><th colspan='3'>{escape(label(area))}</th></tr>{rows}"
+        )
     tables = "".join(f'<table class="cm-table">{part}</table>' for part in parts)
     return f'<section class="cm-findings">{tables}</section>'
 
@@ -92,4 +94,6 @@ def _table(title: str, rows: Sequence[tuple[str, str]], told: str = "") -> str:
         for name, value in rows
     )
     lead = f'<p class="cm-soft">{escape(told)}</p>' if told else ""
-    return f'<section class="cm-findings"><h3>{escape(title)}</h3>{lead}<table class="cm-table">{cells}</table></section>'
+    return (
+        f'<section class="cm-findings"><h3>{escape(title)}</h3>{lead}<table class="cm-table">{cells}</table></section>'
+    )

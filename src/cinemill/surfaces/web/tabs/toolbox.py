@@ -1,4 +1,4 @@
-"""Toolbox: every other operation of the catalogue, each with its form; what one adds to the catalogue is here at once."""
+"""Toolbox: every other operation of the catalogue, each with its form; a new one is here at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from cinemill.surfaces.web.fields import label
 
 ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview", "capture", "learn", "train")
 """Operations that have a tab of their own, or are part of one."""
-_ORDER = ("convert", "upscale", "interpolate", "burn", "extract-audio", "separate", "clean", "merge", "compare", "narrate")
+_ORDER = (
+    "convert",
+    "upscale",
+    "interpolate",
+    "burn",
+    "extract-audio",
+    "separate",
+    "clean",
+    "merge",
+    "compare",
+    "narrate",
+)
 """What people look for first; the rest follows by name."""
 _FIRST = {
     "convert": ("codec", "crf"),
@@ -59,23 +70,30 @@ def draw(desk: Desk) -> None:
     widgets.heading("Toolbox", "One thing at a time: convert, enlarge, burn, cut out the sound, compare, check.")
     names = tools()
     tool = gr.Radio(
-        [(label(name), name) for name in names], value=names[0], label="What would you like to do?", elem_id="toolbox-tool"
+        [(label(name), name) for name in names],
+        value=names[0],
+        label="What would you like to do?",
+        elem_id="toolbox-tool",
     )
     groups: list[Any] = []
     for name in names:
         with gr.Column(visible=name == names[0], elem_id=f"tool-{name}") as group:
             _tool(desk, name)
         groups.append(group)
-    tool.change(lambda chosen: [gr.update(visible=name == chosen) for name in names], tool, groups, **QUIET)
+
+    def open_group(chosen: str) -> list[Any]:
+        return [gr.update(visible=name == chosen) for name in names]
+
+    tool.change(open_group, tool, groups, **QUIET)
 
 
 def _tool(desk: Desk, name: str) -> None:
     operation = get(name)
-    gr.HTML(f'<p class="cm-soft">{summary(name)}</p>', apply_default_css=False)
+    widgets.plain(f'<p class="cm-soft">{summary(name)}</p>')
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=4, min_width=320):
             sources = [
-                desk.source(f"{name}-{place}", [kind], label=_asks(name, place), many=_takes_many(operation))
+                desk.source(f"{name}-{place}", [kind], label=_asks(name, place), many=operation.together)
                 for place, kind in enumerate(operation.inputs)
             ]
             form = desk.form(name, _FIRST.get(name, tuple(operation.params.model_fields)[:4]))
@@ -95,10 +113,6 @@ def _tool(desk: Desk, name: str) -> None:
         return desk.submit(memory, name, name, inputs, params, name=called, remember=params)
 
     desk.on(run.click, start, [desk.memory, ending, *sources, *form.components], [done, desk.memory], notice)
-
-
-def _takes_many(operation: Any) -> bool:
-    return bool(getattr(operation, "several", False))
 
 
 def _asks(name: str, place: int) -> str:
