@@ -1,4 +1,4 @@
-"""What the page wants to see of files: facts, pictures, a style on a picture, levels of sound. For the eye's process."""
+"""What the page wants to see of files: facts, pictures, a style on a picture, levels of sound."""
 
 from __future__ import annotations
 

@@ -205,10 +205,12 @@
     const whole = make("section", { class: "cm-job" }, make("header", {}, parts.title, parts.badge), parts.bar, parts.told,
       parts.live, parts.row, parts.problem, made, notes);
     const empty = make("p", { class: "cm-empty" }, home.dataset.empty);
-    let timer = 0, shownOutputs = "", shownNotes = "", ended = "";
+    let timer = 0, shownOutputs = "", shownNotes = "", ended = "", known = props.value;
     async function look() {
       clearTimeout(timer);
       const id = props.value;
+      const isNew = id && id !== known && isSeen(home);
+      known = id;
       if (!id) return home.replaceChildren(empty);
       const job = await asked(server.look({ id }));
       if (props.value !== id) return;
@@ -216,6 +218,7 @@
       if (job.error && !job.id) { says(parts.problem, job.error); timer = setTimeout(look, 3000); return; }
       if (!whole.isConnected) home.replaceChildren(whole);
       parts.draw(job);
+      if (isNew) whole.scrollIntoView({ block: "nearest", behavior: "smooth" });
       const key = id + job.outputs.map((one) => one.url).join();
       if (key !== shownOutputs) { shownOutputs = key; made.replaceChildren(...outputs(job.outputs)); }
       const said = job.notes.join("\n");

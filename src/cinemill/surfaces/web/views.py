@@ -24,6 +24,7 @@ _EXCERPT = 20_000
 def title(job: Job) -> str:
     """`Restore tape.avi`."""
     verb = job.operation.replace("-", " ")
+    verb = f"preview: {verb}" if job.params.get("preview") else verb
     names = ", ".join(path.name for path in job.inputs[:2]) + (" …" if len(job.inputs) > 2 else "")
     return f"{verb[:1].upper()}{verb[1:]} {names}".strip()
 

@@ -55,6 +55,17 @@ def draw(desk: Desk) -> None:
                 preview = gr.Button("Preview a second", elem_id="restore-preview")
                 run = gr.Button("Restore", variant="primary", elem_id="restore-run")
         with gr.Column(scale=6, min_width=320):
+            done = desk.card("restore", "")
+            with gr.Column(visible=False) as comparison:
+                slider = gr.ImageSlider(
+                    label="Before and after",
+                    show_label=False,
+                    type="filepath",
+                    max_height=640,
+                    elem_id="restore-slider",
+                )
+                moment = gr.Radio([], label="Moment of the preview", elem_id="restore-moment")
+            tried = desk.card("restore-preview", "")
             analysis = desk.card("analysis", "Choose a video. Looking at it takes a few seconds and changes nothing.")
             found = widgets.plain()
             moments = gr.Gallery(
@@ -66,17 +77,6 @@ def draw(desk: Desk) -> None:
                 visible=False,
                 interactive=False,
             )
-            tried = desk.card("restore-preview", "")
-            with gr.Column(visible=False) as comparison:
-                slider = gr.ImageSlider(
-                    label="Before and after",
-                    show_label=False,
-                    type="filepath",
-                    max_height=640,
-                    elem_id="restore-slider",
-                )
-                moment = gr.Radio([], label="Moment", elem_id="restore-moment")
-            done = desk.card("restore", "")
     advice, pairs, by_hand = gr.State([]), gr.State([]), gr.State(False)
     fields = [source, advice, tile, weight, *wishes.components]
 

@@ -64,6 +64,7 @@ def draw(desk: Desk) -> None:
                 preview = gr.Button("Preview two seconds", elem_id="stylize-preview")
                 run = gr.Button("Render", variant="primary", elem_id="stylize-run")
         with gr.Column(scale=6, min_width=320):
+            done = desk.card("stylize", "Choose a video. All styles are shown on a picture of it.")
             slider = gr.ImageSlider(
                 label="Before and after",
                 show_label=False,
@@ -73,7 +74,6 @@ def draw(desk: Desk) -> None:
                 elem_id="stylize-slider",
             )
             tried = desk.card("stylize-preview", "")
-            done = desk.card("stylize", "Choose a video. All styles are shown on a picture of it.")
             gallery = gr.Gallery(
                 label="All styles: choose one to begin with",
                 show_label=False,
