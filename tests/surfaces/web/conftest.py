@@ -88,7 +88,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browse(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """`browse()`: the page in a browser of its own. Whatever goes wrong in it, or leaves this machine, fails the test."""
+    """`browse()`: the page in a browser of its own. What goes wrong in it, or leaves this machine, fails the test."""
     contexts: list[Any] = []
     wrong: list[str] = []
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from browsing import badge, downloaded, give, tab
+
 from cinemill.media import read
 from cinemill.media.cues import files
 

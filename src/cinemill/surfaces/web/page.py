@@ -14,7 +14,7 @@ from cinemill.catalogue import operations
 from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import Desk
 from cinemill.surfaces.web.eye import Eye
-from cinemill.surfaces.web.tabs import goods, jobs, restore, stylize, subtitles, system, toolbox
+from cinemill.surfaces.web.tabs import compose, goods, jobs, restore, stylize, subtitles, system, toolbox
 from cinemill.surfaces.web.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _TABS = (
     _Tab("Subtitles", subtitles.draw, ("subtitle",)),
     _Tab("Restore", restore.draw, ("restore",)),
     _Tab("Stylize", stylize.draw, ("stylize",)),
+    _Tab("Compose", compose.draw, ("compose",)),
     _Tab("Toolbox", toolbox.draw),
     _Tab("Queue", jobs.draw),
     _Tab("Models & engines", goods.draw),
