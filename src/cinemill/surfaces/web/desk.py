@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -31,6 +32,11 @@ Memory = dict[str, Any]
 """What a browser keeps: `values` of forms by operation, `jobs` and `sources` by tab."""
 
 
+def people(error: CinemillError) -> str:
+    """The sentence of an error with names of files, whose folders say nothing to whoever uploaded them."""
+    return re.sub(r"(?<![\w.])/(?:[^\s/]+/)+(?=[^\s/])", "", error.sentence)
+
+
 def plainly(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """A function for the page's script to call: what goes wrong becomes {error: sentence}."""
 
@@ -41,7 +47,7 @@ def plainly(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
         except NotHere as error:
             return {"error": error.sentence, "gone": True}
         except CinemillError as error:
-            return {"error": error.sentence}
+            return {"error": people(error)}
         except Exception:
             _log.exception("the page asked for %s", function.__name__)
             return {"error": UNEXPECTED}
@@ -86,12 +92,7 @@ class Desk:
     def _take(self) -> Callable[..., Any]:
         @plainly
         def take(asked: dict[str, Any]) -> dict[str, Any]:
-            kept = self.workspace.take(asked["path"], Path(get_upload_folder()))
-            try:
-                return self.described(kept, asked["kinds"])
-            except CinemillError:
-                kept.unlink(missing_ok=True)
-                raise
+            return self.described(self.workspace.take(asked["path"], Path(get_upload_folder())), asked["kinds"])
 
         return take
 
@@ -215,7 +216,7 @@ class Desk:
             try:
                 return [*function(*values), ""]
             except CinemillError as error:
-                return refused(error.sentence)
+                return refused(people(error))
             except Exception:
                 _log.exception("the page asked for %s", function)
                 return refused(UNEXPECTED)
@@ -226,7 +227,7 @@ class Desk:
                 for found in function(*values):
                     yield [*found, ""]
             except CinemillError as error:
-                yield refused(error.sentence)
+                yield refused(people(error))
             except Exception:
                 _log.exception("the page asked for %s", function)
                 yield refused(UNEXPECTED)

@@ -34,6 +34,8 @@ def facts(path: Path, folder: Path) -> dict[str, Any]:
     from cinemill.media import read
     from cinemill.media.cues import files
 
+    if _is_still(path):
+        return _still(path, folder)
     try:
         info = read.probe(path)
     except CinemillError as error:
@@ -43,10 +45,10 @@ def facts(path: Path, folder: Path) -> dict[str, Any]:
             return {"kind": "data", "told": _size(path), "seconds": None, "poster": None}
         raise error
     seconds = float(info.duration) if info.duration else None
-    kind = "audio" if info.video is None else "image" if _is_still(path) else "video"
+    kind = "audio" if info.video is None else "video"
     poster = str(_poster(path, folder)) if info.video is not None else None
-    rate = str(info.video.frame_rate) if info.video and kind == "video" else None
-    return {"kind": kind, "told": _told(info, kind, path), "seconds": seconds, "poster": poster, "rate": rate}
+    rate = str(info.video.frame_rate) if info.video else None
+    return {"kind": kind, "told": _told(info, path), "seconds": seconds, "poster": poster, "rate": rate}
 
 
 def _text_facts(path: Path) -> dict[str, Any]:
@@ -64,19 +66,19 @@ def _is_still(path: Path) -> bool:
     return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 
 
-def _told(info: MediaInfo, kind: str, path: Path) -> str:
+def _told(info: MediaInfo, path: Path) -> str:
     from cinemill.media import clock
 
-    words: list[str] = []
+    words = [clock.show(info.duration).partition(".")[0]] if info.duration else []
     if info.video:
-        words.append(f"{info.video.width}×{info.video.height}")
-        if kind == "video":
-            words += [f"{float(info.video.frame_rate):.4g} fps", info.video.codec]
+        words += [
+            f"{info.video.width}×{info.video.height}",
+            f"{float(info.video.frame_rate):.4g} fps",
+            info.video.codec,
+        ]
     sound = info.of_kind("audio")
-    if sound and kind != "image":
+    if sound:
         words.append(sound[0].codec + (f" and {len(sound) - 1} more" if len(sound) > 1 else ""))
-    if info.duration and kind != "image":
-        words.insert(0, clock.show(info.duration).partition(".")[0])
     return " · ".join([*words, _size(path)])
 
 
@@ -110,6 +112,19 @@ def _poster(path: Path, folder: Path) -> Path:
         frame = _whole_picture(path)
         _kept(folder, key, sheet.picture(frame, min(frame.height, _GALLERY_LINES)))
     return found
+
+
+def _still(path: Path, folder: Path) -> dict[str, Any]:
+    """A photograph or drawing. Raises OpenFailed, DecodeFailed."""
+    from cinemill.film import stills
+    from cinemill.measure import sheet
+
+    seen, _ = stills.read_rgb(path)
+    high, wide = seen.shape[:2]
+    lines = min(high, _GALLERY_LINES)
+    poster = _kept(folder, _key(path, "poster"), sheet.resized(seen, max(1, wide * lines // high), lines))
+    told = f"{wide}×{high} · {_size(path)}"
+    return {"kind": "image", "told": told, "seconds": None, "poster": str(poster), "rate": None}
 
 
 def _whole_picture(path: Path) -> Frame:

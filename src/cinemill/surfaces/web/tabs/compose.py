@@ -17,6 +17,10 @@ _HEADS = ["#", "Shows", "Title", "Seconds", "Spoken", "Camera", "Transition"]
 _SHOWS, _CAPTIONS = 1, ("style", "position", "size", "colour", "highlight", "box", "uppercase", "font")
 _MUSIC = ("volume", "duck", "loop", "fade_in", "fade_out")
 _PREVIEW = 5.0
+_HOW = (
+    "A row is a scene, in the order of its number. Leave “Seconds” empty, and a scene lasts as long as what is spoken "
+    "or as its clip, else four seconds. A row with a title and nothing to show is a title card."
+)
 
 
 def draw(desk: Desk) -> None:
@@ -61,11 +65,7 @@ def draw(desk: Desk) -> None:
                 label="Storyboard",
                 elem_id="compose-table",
             )
-            widgets.plain(
-                '<p class="cm-soft">A row is a scene, in the order of its number. Leave “Seconds” empty and a scene lasts '
-                "as long as what is spoken or as its clip, else four seconds. A row with a title and nothing to show is a "
-                "title card.</p>"
-            )
+            widgets.plain(f'<p class="cm-soft">{_HOW}</p>')
 
     def arrange(chosen: Any, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
         """New files become scenes at the end; those that are gone leave."""
@@ -83,7 +83,8 @@ def draw(desk: Desk) -> None:
         mixed = desk.given(mixing, rest[len(lettering.components) : len(lettering.components) + len(mixing.components)])
         params = desk.given(stored, rest[len(lettering.components) + len(mixing.components) :])
         paths = {one["name"]: str(desk.path_of(one)) for one in chosen or []}
-        told: dict[str, Any] = {"size": shape, "ken_burns": moves, "transition": follows, "scenes": _scenes(rows, paths)}
+        told: dict[str, Any] = {"size": shape, "ken_burns": moves, "transition": follows}
+        told["scenes"] = _scenes(rows, paths)
         narration = {"text": said.strip()} if said and said.strip() else {}
         if spoken:
             narration["file"] = str(desk.path_of(spoken))
