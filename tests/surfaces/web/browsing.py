@@ -8,6 +8,7 @@ from typing import Any
 
 def tab(page: Any, name: str) -> None:
     """Open a tab. In a narrow window some are behind a menu."""
+    page.get_by_role("tab", name="Subtitles").first.wait_for()
     found = page.get_by_role("tab", name=name, exact=True)
     if not found.is_visible():
         page.locator(".overflow-menu button").first.click()

@@ -29,10 +29,12 @@ _CODING = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g
 
 @pytest.fixture(scope="session")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """short.mp4 (2 s), long.mp4 (10 min, more than anybody waits for), silent.mp4, text.mp4 (no video at all)."""
+    """short.mp4 (2 s), long.mp4 (10 min, more than anybody waits for), silent.mp4, said.wav, text.mp4 (no video)."""
     folder = tmp_path_factory.mktemp("films")
+    clips.run("-i", Path(__file__).parents[2] / "speech" / "ten.ogg", "-t", 6, folder / "said.wav")
     clips.run(*_PICTURES, *_SOUND, "-t", 2, *_CODING, "-c:a", "aac", folder / "short.mp4")
     clips.run(*_PICTURES, "-t", 1, *_CODING, folder / "silent.mp4")
+    clips.run(*_PICTURES, "-frames:v", 1, folder / "still.png")
     clips.run(*_PICTURES, *_SOUND, "-t", 600, *_CODING, "-c:a", "aac", folder / "long.mp4")
     (folder / "text.mp4").write_text("Dear diary\n" * 100)
     return folder

@@ -13,7 +13,6 @@ from browsing import badge, downloaded, give, tab
 from cinemill.media import read
 from cinemill.media.cues import files
 
-SPEECH = Path(__file__).parents[2] / "speech" / "ten.ogg"
 Browse = Callable[..., Any]
 
 
@@ -37,14 +36,14 @@ _NAMELESS = """() => [...document.querySelectorAll('input, button, select, texta
 
 
 def test_speech_becomes_cues_that_are_edited_downloaded_and_there_after_a_reload(
-    browse: Browse, tmp_path: Path
+    browse: Browse, films: Path, tmp_path: Path
 ) -> None:
     page = browse()
-    give(page, SPEECH)
+    give(page, films / "said.wav")
     page.locator("#subtitles-run").click()
-    badge(page, "Subtitle ten.ogg", "done")
+    badge(page, "Subtitle said.wav", "done")
     page.locator(".cm-cue").first.wait_for()
-    made = files.read(downloaded(page, page.get_by_role("link", name="Download ten.srt"), tmp_path)).transcript
+    made = files.read(downloaded(page, page.get_by_role("link", name="Download said.srt"), tmp_path)).transcript
     assert len(made.cues) == page.locator(".cm-cue").count()
     cell = page.locator("#subtitles-table [data-testid='cell-0-3']")
     cell.dblclick()
@@ -52,11 +51,11 @@ def test_speech_becomes_cues_that_are_edited_downloaded_and_there_after_a_reload
     page.keyboard.type("Something else")
     page.keyboard.press("Enter")
     page.get_by_role("button", name=re.compile("Something else")).wait_for()
-    edited = files.read(downloaded(page, page.get_by_role("link", name="Download ten.vtt"), tmp_path)).transcript
+    edited = files.read(downloaded(page, page.get_by_role("link", name="Download said.vtt"), tmp_path)).transcript
     assert [cue.text for cue in edited.cues] == ["Something else", *(cue.text for cue in made.cues[1:])]
     page.reload()
     page.get_by_role("button", name=re.compile("Something else")).wait_for()
-    assert page.locator(".cm-file", has_text="ten.ogg").is_visible()
+    assert page.locator(".cm-file", has_text="said.wav").is_visible()
 
 
 def test_a_film_is_looked_at_a_chain_is_tried_and_run(browse: Browse, films: Path, tmp_path: Path) -> None:
@@ -95,6 +94,26 @@ def test_styles_are_shown_on_the_film_and_one_is_rendered(browse: Browse, films:
     tab(page, "Stylize")
     badge(page, "Stylize silent.mp4", "done")
     assert page.locator("#stylize-style").get_by_label("comic").is_checked()
+
+
+def test_pictures_and_titles_become_a_film(browse: Browse, films: Path, tmp_path: Path) -> None:
+    page = browse()
+    tab(page, "Compose")
+    give(page, films / "still.png", films / "short.mp4")
+    table = page.locator("#compose-table")
+    table.get_by_test_id("cell-0-1").get_by_text("still.png").wait_for()
+    cell = table.get_by_test_id("cell-0-3")
+    cell.dblclick()
+    page.keyboard.type("1")
+    page.keyboard.press("Enter")
+    page.get_by_label("square").check()
+    page.locator("button#compose-preview").click()
+    card = badge(page, "Preview: compose", "done")
+    made = read.probe(downloaded(page, card.get_by_role("link", name="Download MP4"), tmp_path))
+    assert made.video
+    assert made.video.width == made.video.height
+    assert made.duration
+    assert 2 < made.duration < 3.2
 
 
 def test_a_tool_converts_in_a_narrow_window(browse: Browse, films: Path, tmp_path: Path) -> None:
@@ -194,7 +213,7 @@ def test_the_keyboard_is_enough(browse: Browse) -> None:
         page.keyboard.press("Tab")
     assert any(said.startswith("Choose a recording") for said in reached), reached
     with page.expect_file_chooser():
-        page.get_by_role("button", name="Choose a recording").focus()
+        page.get_by_role("button", name="Choose a recording or a video").focus()
         page.keyboard.press("Enter")
 
 

@@ -40,7 +40,7 @@
     const home = element.querySelector(".cm-source");
     const kinds = home.dataset.kinds.split(" ");
     const many = home.dataset.many === "yes";
-    const accepts = { video: "video/*,.mkv,.avi,.dv,.mts,.m2ts,.vob,.mxf", audio: "audio/*", image: "image/*",
+    const accepts = { video: "video/*,.mkv,.avi,.dv,.mts,.m2ts,.vob,.mxf", audio: "audio/*,video/*,.mkv,.avi,.mts,.m2ts,.mxf", image: "image/*",
       subtitle: ".srt,.vtt,.ass,.ssa,.ttml,.dfxp,.xml,.lrc,.tsv,.json,.rttm,.txt" };
     // What a browser would grey out by its name may be media all the same; only narrow lists are worth having.
     const accept = kinds.every((kind) => accepts[kind]) ? kinds.map((kind) => accepts[kind]).join(",") : null;
@@ -48,8 +48,8 @@
     const stage = make("div");
     home.replaceChildren(stage, notice);
 
-    const picker = make("input", { type: "file", class: "cm-hidden", multiple: many, "aria-label": home.dataset.label,
-      tabindex: "-1", onchange: () => { send([...picker.files]); picker.value = ""; } });
+    const picker = make("input", { type: "file", class: "cm-hidden", multiple: many, "aria-hidden": "true", tabindex: "-1",
+      onchange: () => { send([...picker.files]); picker.value = ""; } });
     if (accept) picker.setAttribute("accept", accept);
 
     const files = () => (Array.isArray(props.value) ? props.value : props.value ? [props.value] : []);
