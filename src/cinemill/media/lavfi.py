@@ -18,7 +18,7 @@ from av import error as averror
 
 from cinemill.errors import InvalidParams
 from cinemill.media.formats import HELD, is_rgb
-from cinemill.media.native import of_native, to_native
+from cinemill.media.native import notes, of_native, to_native
 from cinemill.media.pipe import piped
 from cinemill.media.types import FieldOrder, Frame
 from cinemill.media.words import said
@@ -38,6 +38,12 @@ def run(frames: Iterable[Frame], graph: str, field_order: FieldOrder | None = No
     source = _Source(chain([first], stream), first)
     out = _inside(source, steps, field_order) if steps else piped(source, first, graph, field_order)
     yield from _lasting(out, source)
+
+
+def noted(frames: Iterable[Frame], graph: str) -> Iterator[tuple[Frame, dict[str, str]]]:
+    """As `run`, each frame with what the filters of `graph` have to say of it, by their names for it."""
+    for frame in run(frames, graph):
+        yield frame, notes(frame)
 
 
 class _Source:

@@ -90,6 +90,12 @@ def to_native(frame: Frame, *, lend: bool = True) -> av.VideoFrame:
     return native
 
 
+def notes(frame: Frame) -> dict[str, str]:
+    """What filters that measure have written beside a frame that came straight out of them."""
+    native = _origin(frame)
+    return dict(native.metadata) if native else {}
+
+
 class _Shared:
     """One plane of `native` as numpy sees it, read-only; keeps the picture it is part of alive and within reach."""
 

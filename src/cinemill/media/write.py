@@ -71,7 +71,7 @@ def said_plainly(path: Path) -> Generator[None, None, None]:
 
 def durable(path: Path, target: Path) -> None:
     """Make a file, or a folder of files, survive a power cut and give it its final name, replacing a file there."""
-    for each in path.iterdir() if path.is_dir() else (path,):
+    for each in (file for file in path.rglob("*") if file.is_file()) if path.is_dir() else (path,):
         with each.open("rb") as file:
             os.fsync(file.fileno())
     path.replace(target)
