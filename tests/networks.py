@@ -305,4 +305,14 @@ def _module(architecture: str, options: dict[str, Any]) -> Any:
 
         small = {"img_channel": 3, "width": 8, "middle_blk_num": 1}
         return NAFNet(**(small | {"enc_blk_nums": [1, 1, 1, 1], "dec_blk_nums": [1, 1, 1, 1]} | options))
+    if architecture == "DDColor":
+        from spandrel_extra_arches.architectures.DDColor.__arch.ddcolor import DDColor
+
+        # spandrel knows the encoders by their sizes; this is the smallest.
+        small = {"encoder_name": "convnext-t", "nf": 512, "num_queries": 8, "dec_layers": 1, "input_size": (64, 64)}
+        return DDColor(**(small | {"num_output_channels": 2, "last_norm": "Spectral"} | options)).eval()
+    if architecture == "CodeFormer":
+        from spandrel_extra_arches.architectures.CodeFormer.__arch.codeformer import CodeFormer
+
+        return CodeFormer(**({"dim_embd": 64, "n_layers": 1, "codebook_size": 16} | options))
     raise ValueError(architecture)

@@ -13,7 +13,7 @@ from pictures import chain, movie, run
 
 import networks
 from cinemill.errors import InvalidParams, UnsupportedMedia
-from cinemill.media.rgb import to_rgb
+from cinemill.media.rgb import mixed, to_rgb
 from cinemill.media.types import Frame
 
 
@@ -123,3 +123,26 @@ def test_network_for_something_else_is_refused(tmp_path: Path) -> None:
     model = networks.colour_file(tmp_path / "four.onnx", (1, 1, 1, 1), (0, 0, 0, 0))
     with pytest.raises(InvalidParams, match="does not make colours"):
         run(chain(("colorize", {"model": str(model)})), grey(1))
+
+
+@pytest.mark.slow
+def test_ddcolor_by_torch_is_the_network_on_the_grey_picture(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from cinemill.models import torch_backend
+
+    torch_backend.spandrel()  # which makes torchvision load
+    pytest.importorskip("spandrel_extra_arches")
+    model = networks.checkpoint(tmp_path / "ddcolor.safetensors", "DDColor")
+    (frame,) = grey(1, "yuv444p")
+    (out,) = run(chain(("colorize", {"model": str(model), "size": 64, "window": 0})), [frame])
+    luma = to_rgb(frame)[0]
+    small = np.repeat(cv2.resize(np.clip(luma, 0, 1), (64, 64), interpolation=cv2.INTER_AREA)[None], 3, axis=0)
+    with torch.inference_mode():
+        ab = torch_backend.load(model).model(torch.from_numpy(small)[None])[0].numpy()
+    lightness = cv2.cvtColor(np.ascontiguousarray(small.transpose(1, 2, 0)), cv2.COLOR_RGB2Lab)[..., :1]
+    rgb = cv2.cvtColor(np.concatenate([lightness, ab.transpose(1, 2, 0)], -1), cv2.COLOR_Lab2RGB).transpose(2, 0, 1)
+    blue, red = (cv2.resize(plane, (96, 64), interpolation=cv2.INTER_LINEAR) for plane in mixed(rgb, frame)[1:])
+    assert np.array_equal(out.planes[0], frame.planes[0])
+    assert np.abs(out.planes[1] - (128 + 224 * blue)).max() <= 1
+    assert np.abs(out.planes[2] - (128 + 224 * red)).max() <= 1
+    assert np.ptp(ab) > 0.1

@@ -154,6 +154,26 @@ def test_restoreformer_by_torch_is_called_with_faces_from_minus_one_to_one(files
 
 
 @pytest.mark.slow
+def test_codeformer_by_torch_is_called_with_its_fidelity(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from cinemill.models import faces, torch_backend
+    from cinemill.models.session import Wanted
+
+    torch_backend.spandrel()  # which makes torchvision load
+    pytest.importorskip("spandrel_extra_arches")
+    path = networks.checkpoint(tmp_path / "codeformer.safetensors", "CodeFormer")
+    seen = np.random.default_rng(0).random((3, 512, 512), np.float32)
+    network = faces.network(Wanted(path))
+    made = {fidelity: network.restored(seen, fidelity) for fidelity in (0.0, 1.0)}
+    with torch.inference_mode():
+        module = torch_backend.load(path).model
+        for fidelity, picture in made.items():
+            wanted = (module(torch.from_numpy(2 * seen - 1)[None], weight=fidelity)[0][0].numpy() + 1) / 2
+            assert np.abs(picture - wanted).max() < 1e-3
+    assert np.abs(made[0.0] - made[1.0]).max() > 1e-3
+
+
+@pytest.mark.slow
 def test_gfpgan_of_full_size_is_called_with_faces_from_minus_one_to_one(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from cinemill.models import faces, torch_backend

@@ -7,6 +7,7 @@ spandrel recognises the architecture by the names and shapes of the weights. Pic
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import warnings
 from collections.abc import Callable, Generator
@@ -60,9 +61,11 @@ def spandrel() -> Any:
             f"this model needs spandrel, which cannot be loaded ({error}); `pip install 'cinemill[torch]'` installs it."
         ) from None
     try:
-        import spandrel_extra_arches  # pyright: ignore[reportMissingImports]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about how architectures are written
+            import spandrel_extra_arches  # pyright: ignore[reportMissingTypeStubs]
 
-        spandrel_extra_arches.install(ignore_duplicates=True)
+            spandrel_extra_arches.install(ignore_duplicates=True)
     except ImportError:
         pass
     return spandrel
@@ -117,9 +120,19 @@ def load(path: Path, partner: tuple[Path, float] | None = None) -> Any:
             descriptor = known.ModelLoader().load_from_state_dict(values)
     except Exception as error:
         said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise OpenFailed(f"{path} holds weights of no architecture that spandrel knows: {said}") from None
+        raise OpenFailed(f"{path} holds weights of no architecture that spandrel knows: {said}{_more()}") from None
     descriptor.model.eval().requires_grad_(False)
     return descriptor
+
+
+def _more() -> str:
+    """What would let spandrel know more, where that is not here."""
+    if importlib.util.find_spec("spandrel_extra_arches"):
+        return ""
+    return (
+        " CodeFormer, DDColor and some others, of which several are for research only, need "
+        "`pip install spandrel_extra_arches`."
+    )
 
 
 def _mixed(ours: dict[str, Any], theirs: dict[str, Any], share: float, path: Path) -> dict[str, Any]:
