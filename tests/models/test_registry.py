@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cinemill.catalogue import filters
+from cinemill.catalogue import filters, operations
 from cinemill.errors import InvalidParams, UnknownName
 from cinemill.models import registry
 from cinemill.models.registry import File, Licence, Model, Tensor
@@ -42,7 +42,9 @@ def test_a_digest_that_an_address_tells_is_the_digest(name: str) -> None:
 
 def test_filters_that_models_are_for_exist() -> None:
     for model in OURS.values():
-        assert model.loader == "engine" or not model.used_by or model.used_by in filters, model.name
+        assert (
+            model.loader == "engine" or not model.used_by or model.used_by in filters or model.used_by in operations
+        ), model.name
     assert {"faces", "upscale.model", "denoise.model", "interpolate.rife"} <= {m.used_by for m in OURS.values()}
 
 

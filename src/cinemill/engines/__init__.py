@@ -1,6 +1,7 @@
 """What an engine is: somebody's model or program, in a process and a Python environment of its own.
 
-A folder per engine: `__init__.py` declares it (our side), `serve.py` is its side, `requirements.txt` its pins. Of
+A folder per engine: `__init__.py` declares it (our side), `serve.py` is its side, `requirements.txt` its pins,
+and `overrides.txt`, if it is there, what its packages ask for and do not get. Of
 ours, `serve.py` may import `wire.py` and nothing else.
 
 What both sides may rely on: hello first; then describe, load and run in any number; a request is answered by pieces
@@ -30,6 +31,11 @@ class Engine:
     @property
     def requirements(self) -> Path:
         return self.folder / "requirements.txt"
+
+    @property
+    def overrides(self) -> Path:
+        """What is put in the place of its packages' own pins, where these are narrower than need be; may be absent."""
+        return self.folder / "overrides.txt"
 
     @property
     def serve(self) -> Path:

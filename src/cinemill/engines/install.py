@@ -23,7 +23,8 @@ from cinemill.settings import settings
 
 def environment(engine: Engine) -> Path:
     """Where the engine's environment is or would be."""
-    key = hashlib.blake2b(engine.requirements.read_bytes() + engine.python.encode(), digest_size=4).hexdigest()
+    pins = engine.requirements.read_bytes() + (engine.overrides.read_bytes() if engine.overrides.is_file() else b"")
+    key = hashlib.blake2b(pins + engine.python.encode(), digest_size=4).hexdigest()
     return settings().data_dir / "engines" / f"{engine.name}-{key}"
 
 
@@ -64,7 +65,8 @@ def install(engine: Engine) -> Iterator[str]:
     yield f"making an environment for {engine.name} with {python}"
     _uv(engine, "venv", "--python", str(python), str(folder))
     yield f"installing packages, about {engine.size_mb} MB"
-    _uv(engine, "pip", "install", "--python", str(interpreter(engine)), "-r", str(engine.requirements))
+    instead = ["--override", str(engine.overrides)] if engine.overrides.is_file() else []
+    _uv(engine, "pip", "install", "--python", str(interpreter(engine)), "-r", str(engine.requirements), *instead)
     (folder / "ready").touch()
     for old in folder.parent.glob(f"{engine.name}-*"):
         if old != folder:

@@ -36,7 +36,7 @@ def heard(samples: Samples, model: Path) -> Heard:
     vocabulary = _record(model.with_name("vocab.json"), needed=True)
     if not all(isinstance(token, int) for token in vocabulary.values()):
         raise ModelRefused(f"{model.with_name('vocab.json')} does not give each token a number.")
-    session = _session(model)
+    opened = session(model)
     even = _record(model.with_name("preprocessor_config.json")).get("do_normalize", True)
     pieces: list[NDArray[Any]] = []
     hop = 0
@@ -45,7 +45,7 @@ def heard(samples: Samples, model: Path) -> Heard:
         run = samples[start - before : start + _WINDOW + _CONTEXT].astype(np.float32) / 32768
         if even and len(run):
             run = (run - run.mean()) / np.sqrt(run.var() + 1e-7)
-        found = _run(session, run, model)
+        found = _run(opened, run, model)
         hop = hop or round(len(run) / max(1, len(found)))
         pieces.append(found[before // hop :][: -(-min(_WINDOW, len(samples) - start) // hop)])
     logits = np.concatenate(pieces)
@@ -69,7 +69,8 @@ def _record(path: Path, needed: bool = False) -> dict[str, Any]:
     return record
 
 
-def _session(model: Path) -> Any:
+def session(model: Path) -> Any:
+    """The model, ready to run. Raises MissingModel, ModelRefused."""
     import onnxruntime
 
     if not model.is_file():

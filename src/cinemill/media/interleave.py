@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -39,6 +41,31 @@ def pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any) -> Flo
         packet.pts, packet.dts, packet.duration = picture.pts, dts, picture.duration
         packet.is_keyframe = picture.keyframe
         yield float(dts * spec.time_base), packet
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Subtitles to put into a file: (start, end, text with tags) in ms of the file's clock, in order, apart.
+
+    `language` has three letters, as containers want it.
+    """
+
+    cues: tuple[tuple[int, int, str], ...]
+    language: str = ""
+    title: str = ""
+    is_default: bool = True
+
+
+def texts(text: Text, stream: Any) -> Flow:
+    """A packet for each cue, as the stream's container stores them."""
+    is_mov = stream.codec_context.name == "mov_text"
+    for start, end, line in text.cues:
+        data = (re.sub(r"<[^>]*>", "", line) if is_mov else line).encode()
+        packet = av.Packet(len(data).to_bytes(2, "big") + data if is_mov else data)
+        packet.stream, packet.time_base = stream, Fraction(1, 1000)
+        packet.pts = packet.dts = start
+        packet.duration = end - start
+        yield start / 1000, packet
 
 
 def _copied_pictures(info: MediaInfo, track: Track, stream: Any, shifts: Sequence[Fraction]) -> Flow:

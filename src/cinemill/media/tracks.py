@@ -53,7 +53,7 @@ _SOUND: Final = {
     "opus": ("libopus", "libopus"),
     "ogg": ("libopus", "flac"),
 }
-_TEXT: Final = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+TEXT_CODECS: Final = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_SUBTITLES: Final = {"subrip", "ass", "ssa", "mov_text", "webvtt", "text", "srt"}
 _STYLED: Final = {"ass", "ssa"}
 
@@ -130,9 +130,9 @@ def _fate(stream: Any, track: Track, info: MediaInfo, format: str) -> Carry:
         return Carry(track, "copy")
     if track.kind == "audio":
         return Carry(track, "convert", sound_encoder(track.codec, format), f"{format} cannot hold {track.codec}")
-    if track.kind == "subtitle" and track.codec in _TEXT_SUBTITLES and format in _TEXT:
+    if track.kind == "subtitle" and track.codec in _TEXT_SUBTITLES and format in TEXT_CODECS:
         loss = "; its styles are lost" if track.codec in _STYLED else ""
-        return Carry(track, "convert", _TEXT[format], f"{format} cannot hold {track.codec}{loss}")
+        return Carry(track, "convert", TEXT_CODECS[format], f"{format} cannot hold {track.codec}{loss}")
     return Carry(track, "leave", reason=f"{format} cannot hold {track.codec} {track.kind}")
 
 

@@ -17,18 +17,18 @@ from typing import Any, Final
 import av
 from av import error as averror
 from av.container import InputContainer, OutputContainer
-from av.stream import AttachmentStream
+from av.stream import AttachmentStream, Disposition
 
 from cinemill.errors import DiskFull, MediaError, OutputRefused
 from cinemill.media import lavfi, matroska, parts
 from cinemill.media.clock import rescale
 from cinemill.media.demux import Damage, opened
 from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
-from cinemill.media.interleave import flows, from_zero, interleave, made, pictures, sound
+from cinemill.media.interleave import Text, flows, from_zero, interleave, made, pictures, sound, texts
 from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
 from cinemill.media.output import VideoSpec
-from cinemill.media.tracks import COVERS, Carry, is_cover, keeps_samples, sound_encoder
+from cinemill.media.tracks import COVERS, TEXT_CODECS, Carry, is_cover, keeps_samples, sound_encoder
 from cinemill.media.types import Audio, AudioTrack, Frame, MediaInfo, VideoTrack
 
 # Tags that describe the file they came from and would be wrong in another.
@@ -141,13 +141,14 @@ def assemble(
     output: Path,
     format: str,
     sounds: Mapping[int, Iterable[Audio]] | None = None,
+    text: Text | None = None,
 ) -> Generator[float, None, None]:
     """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
 
     Gives back seconds of programme written as it goes. `spec` None means that no picture is encoded; it may still be
     among the carried tracks. `sounds`: what is encoded in place of a converted track's own, by its index. Where `info`
-    has no picture, as for sound alone, the new one comes first. Raises DiskFull, and JobError when a piece turns out to
-    be damaged.
+    has no picture, as for sound alone, the new one comes first; a `text` comes last. Raises DiskFull, and JobError when
+    a piece turns out to be damaged.
     """
     options = {"avoid_negative_ts": "disabled"}  # pts are kept, not shifted
     if format in ("mp4", "mov"):
@@ -169,9 +170,11 @@ def assemble(
                 if index in facts:
                     stream.metadata["title"] = facts[index].placeholder
                 streams[index] = stream
+            written = _add_text(out, text, format) if text else None
             _tag(out, info, source)
             out.start_encoding()
             all_tracks = flows(info, plan, streams, pieces, spec, facts, sounds or {})
+            all_tracks += [texts(text, written)] if text else []
             all_tracks += [pictures(pieces, spec, alone)] if alone else []
             yield from interleave(out, map(from_zero, all_tracks) if format == "nut" else all_tracks)
         finally:
@@ -213,6 +216,26 @@ def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:
     configure(stream.codec_context, spec)
     stream.time_base = spec.time_base
     return stream
+
+
+def _add_text(out: OutputContainer, text: Text, format: str) -> Any:
+    """A stream for subtitles that no source has."""
+    stream: Any = out.add_stream(TEXT_CODECS[format])
+    stream.codec_context.subtitle_header = _NO_STYLES
+    stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+    stream.metadata.update({key: value for key, value in (("language", text.language), ("title", text.title)) if value})
+    stream.disposition = Disposition.default if text.is_default else Disposition(0)
+    return stream
+
+
+_NO_STYLES: Final = (
+    b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
+    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\nStyle: Default,Arial,16,&Hffffff,"
+    b"&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,0\n\n[Events]\nFormat: Layer, Start, End, Style, Name, "
+    b"MarginL, MarginR, MarginV, Effect, Text\n"
+)
+"""What an encoder of subtitles has to know of styles: FFmpeg's own."""
 
 
 def _added(out: OutputContainer, carry: Carry, spec: VideoSpec | None, source: Any) -> Any:

@@ -8,7 +8,7 @@ one machine, or on many.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -76,6 +76,8 @@ class Operation(ABC, Generic[P, D]):
     """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"
     example: ClassVar[str] = ""
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Options that other tools have and this one refuses, without their hyphens: why, and what does it instead."""
 
     @abstractmethod
     def suffix(self, request: Request[P]) -> str:

@@ -147,12 +147,12 @@ def timed(samples: Any, words: Sequence[Word], is_english: bool, model: Path | N
     from cinemill.measure import ctc, emissions
 
     if model:
-        heard = emissions.heard(samples, model)
-        return ctc.words(heard.emissions, words, heard.vocabulary, heard.step_ms, blank=heard.blank)[0]
-    return (_heard(samples, words) if is_english else None) or _spread(samples, words)
+        made = emissions.heard(samples, model)
+        return ctc.words(made.emissions, words, made.vocabulary, made.step_ms, blank=made.blank)[0]
+    return (heard(samples, words) if is_english else None) or _spread(samples, words)
 
 
-def _heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:
+def heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:
     """The words where PocketSphinx hears them, mere signs between them; None when the text does not fit."""
     from cinemill.engines import pocketsphinx
     from cinemill.measure.ctc import between
@@ -161,12 +161,12 @@ def _heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:
     said = [spoken.said(word.text) for word in words]
     asked = [(one, spoken.phones(one)) for run in said for one in run]
     try:
-        heard = pocketsphinx.align(samples, asked) if asked else None
+        found = pocketsphinx.align(samples, asked) if asked else None
     except EngineError:
-        heard = None
-    if heard is None:
+        found = None
+    if found is None:
         return None
-    times = iter(heard)
+    times = iter(found)
     done: list[Word] = []
     for word, run in zip(words, said):
         own = [next(times) for _ in run]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cinemill.media.cues.types import Transcript
 
 FORMAT_NAMES = Literal[
-    "srt", "vtt", "ass", "ttml", "lrc", "tsv", "rttm", "json", "verbose_json", "diarized_json", "txt"
+    "srt", "vtt", "ass", "ttml", "lrc", "tsv", "aud", "rttm", "json", "verbose_json", "diarized_json", "txt"
 ]
 
 

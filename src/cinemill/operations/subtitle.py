@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cinemill.catalogue import Field
-from cinemill.errors import InvalidParams, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise
+from cinemill.errors import EngineError, InvalidParams, MissingResource, UnsupportedMedia
+from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise, speakers
 from cinemill.operations.convert_subtitles import FORMAT_NAMES, write
 from cinemill.operations.cue_params import CueRules, picture, rules_of, with_speakers
-from cinemill.operations.recognise import WhisperOptions
+from cinemill.operations.recognise import WhisperOptions, samples_of
+from cinemill.operations.speakers import SpeakerOptions
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Cue, Transcript
@@ -21,17 +23,24 @@ if TYPE_CHECKING:
 
 _SPEECH_MS = 300
 """Of a voice in the whole file; with less there is nothing to recognise."""
+ALL = ("srt", "vtt", "txt", "tsv", "json")
+"""What `output_format=all` writes, as Whisper does."""
 
 
-class Subtitle(CueRules, WhisperOptions):
-    engine: Literal["auto", "pocketsphinx", "whisper"] = "auto"
+class Subtitle(CueRules, SpeakerOptions, WhisperOptions):
+    engine: Literal["auto", "pocketsphinx", "whisper", "whisperx"] = "auto"
     """Who listens. auto takes whisper where it is installed, else pocketsphinx, which always is."""
     track: int = Field(1, ge=1)
     """Which audio track, counted from 1."""
-    output_format: FORMAT_NAMES | None = None
-    """Of the output. Left out, its suffix says it."""
+    output_format: Literal[FORMAT_NAMES, "all"] | None = None
+    """Of the output. Left out, its suffix says it; a video's suffix puts the subtitles into a copy of the video. all
+    writes srt, vtt, txt, tsv and json beside each other."""
+    segment_resolution: Literal["rules", "sentence", "chunk"] = "rules"
+    """Cues by the standard's rules, one for each sentence, or one for each stretch as it was heard."""
+    diarize: bool = False
+    """Tell speakers apart; a new speaker begins a new cue, or gets a dash."""
     turns: Path | None = Field(None, file="any")
-    """RTTM file that says who speaks when; a new speaker begins a new cue, or gets a dash."""
+    """RTTM file that says who speaks when, instead."""
     labels: bool = False
     """Name a speaker in brackets wherever the speaker changes."""
     highlight_words: Literal[True, False] = False
@@ -42,9 +51,21 @@ class Subtitle(CueRules, WhisperOptions):
     """Look at the whole picture for cuts, and let cues come and go with them."""
     keep_doubtful: bool = False
     """Keep what was probably not said: words over silence, loops, credits."""
-    vad_method: Literal["levels", "none"] = "levels"
-    """How speech is found before it is recognised: by the levels of the voice's band, or not at all."""
-    chunk_size: float | None = Field(None, ge=2, le=30, unit="s")
+    align: bool = True
+    """Put words on the clock once more, by --align-model or, with whisperx, the model of the language."""
+    align_model: str | None = None
+    """A CTC model as ONNX with its vocab.json beside it, by name or file; pocketsphinx, for English; with whisperx, a
+    wav2vec2 model of the hub or a folder."""
+    interpolate_method: Literal["nearest", "linear", "ignore"] = "nearest"
+    """How whisperx times the letters that it cannot align."""
+    vad_method: Literal["levels", "silero", "pyannote", "none"] = "levels"
+    """How speech is found before it is recognised: by the levels of the voice's band, by Silero (with whisper), by
+    pyannote (with whisperx), or not at all."""
+    vad_onset: float | None = Field(None, gt=0, lt=1)
+    """How sure Silero or pyannote must be that speech begins."""
+    vad_offset: float | None = Field(None, gt=0, lt=1)
+    """How sure they must be that it goes on."""
+    chunk_size: float | None = Field(None, ge=2, le=600, unit="s")
     """Longest stretch that is recognised at once, instead of the recogniser's own."""
 
 
@@ -57,13 +78,18 @@ class SubtitleDecided(Decided):
     """Stretches that are recognised, in ms."""
     speech: tuple[tuple[int, int], ...]
     """Where a voice was found, in ms."""
+    length: int = 0
+    """Of the sound, in ms."""
+    tells_speakers: bool = False
+    """Whether the last chunk is who speaks when."""
 
 
 @operation
 class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
     """Recognise speech and make subtitles of it, with the time of every word, by a broadcaster's rules.
 
-    The output's suffix says what it becomes: SRT, VTT, ASS, TTML, LRC, TSV, JSON, text.
+    The output's suffix says what it becomes: SRT, VTT, ASS, TTML, LRC, TSV, JSON, text, or a copy of the video with the
+    subtitles in it.
     """
 
     name = "subtitle"
@@ -73,11 +99,25 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
     unit = "s"
     example = "cinemill subtitle interview.mp4 -o interview.srt"
 
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "fp16": "whisperX takes it and does nothing with it; --compute-type float16 reckons with such numbers.",
+        "verbose": "--json tells programs what is done, and 2>/dev/null silences it.",
+        "log-level": "--json tells programs what is done.",
+        "print-progress": "progress is always told; --json tells it to programs.",
+        "no-speech-filter": "--keep-doubtful keeps what was probably not said.",
+        "return-char-alignments": "whisperX's JSON has times of letters; here words are the finest.",
+        "speaker-embeddings": "`cinemill diarize -o turns.json` gives the vectors of voices.",
+    }
+
     def suffix(self, request: Request[Subtitle]) -> str:
         from cinemill.media.cues.files import FORMATS
 
-        suffixes = FORMATS[request.params.output_format or "srt"].suffixes
+        name = request.params.output_format or "srt"
+        suffixes = FORMATS["srt" if name == "all" else name].suffixes
         return suffixes[0] if suffixes else ".json"
+
+    def reads(self, params: Subtitle) -> tuple[Path, ...]:
+        return (*super().reads(params), *speakers.files_of(params))
 
     def decide(self, request: Request[Subtitle]) -> SubtitleDecided:
         from cinemill.measure import voice
@@ -86,32 +126,38 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
 
         assert request.output
         params = request.params
-        if params.output_format is None:
+        told = _into(request)
+        if params.output_format is None and not told:
             files.of_path(request.output)
+        speakers.check(params)
         recogniser = _recogniser(params)
+        by = speakers.chosen(params) if _tells_speakers(params) else ""
         info = read.probe(request.inputs[0])
         track = read.sound_of(info, params.track - 1)
         levels = voice.levels(mono.mono(info, track))
         whole = [(0, 10 * len(levels))]
-        speech = voice.regions(levels) if params.vad_method == "levels" else whole
+        speech = _speech(params, info, track, levels, recogniser)
         if sum(end - start for start, end in speech) < _SPEECH_MS:
             raise UnsupportedMedia(f"nobody speaks in {info.path}; --vad-method none listens all the same.")
-        longest = round(params.chunk_size * 1000) if params.chunk_size else recogniser.longest
-        windows = recognise.windows(speech, levels, longest)
-        samples = [_samples(info, track, window) for window in windows[:: -(-len(windows) // _ASKED)]]
+        longest = min(recogniser.longest, round(params.chunk_size * 1000) if params.chunk_size else recogniser.longest)
+        windows = recognise.windows(whole if params.vad_method == "pyannote" else speech, levels, longest)
+        samples = [samples_of(info, track, window) for window in windows[:: -(-len(windows) // _ASKED)]]
         language = None if params.multilingual else params.language or recogniser.language(samples)
-        told = (f"The language is {language}.",) if language and not params.language else ()
+        said = (f"The language is {language}.",) if language and not params.language else ()
+        telling = (f"{by} tells speakers apart.",) if by else ()
         return SubtitleDecided(
-            notes=(recogniser.note, *told),
+            notes=(recogniser.note, *said, *telling, *told),
             engine=recogniser.name,
             language=language,
             batch=recogniser.most,
             windows=tuple(windows),
             speech=tuple(speech),
+            length=10 * len(levels),
+            tells_speakers=bool(by),
         )
 
     def cut(self, request: Request[Subtitle], decided: SubtitleDecided, seconds: float) -> list[Chunk]:
-        """Windows one after another until a chunk is full; `start` and `stop` count windows."""
+        """Windows one after another until a chunk is full; `start` and `stop` count windows. Who speaks comes last."""
         chunks: list[Chunk] = []
         start, length = 0, 0
         for number, (begin, end) in enumerate(decided.windows, 1):
@@ -121,36 +167,24 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
                 size = max(1, round(length / 1000))
                 chunks.append(Chunk(index=len(chunks), start=start, stop=number, size=size))
                 start, length = number, 0
+        if decided.tells_speakers:
+            chunks.append(Chunk(index=len(chunks), size=max(1, decided.length // 10_000)))
         return chunks
 
     def part(self, request: Request[Subtitle], decided: SubtitleDecided, chunk: Chunk, path: Path) -> Iterator[int]:
         from cinemill.media import read
-        from cinemill.media.cues import files
-        from cinemill.media.cues.types import Transcript
 
-        params = request.params
-        recogniser = _recogniser(params, decided.engine)
         info = read.probe(request.inputs[0])
-        track = read.sound_of(info, params.track - 1)
-        cues: list[Cue] = []
-        notes: list[str] = []
-        done = 0
-        windows = decided.windows[chunk.start : chunk.stop]
-        for at in range(0, len(windows), decided.batch):
-            run = windows[at : at + decided.batch]
-            samples = [_samples(info, track, window) for window in run]
-            for (start, stop), heard in zip(run, recogniser.hear(samples, decided.language)):
-                cues += recognise.shifted(heard, start)
-                notes += heard.notes
-                done += stop - start
-            yield min(chunk.size, done // 1000)
-        record = {"notes": notes, "heard": files.written(Transcript(tuple(cues), decided.language), "json")}
-        path.write_text(json.dumps(record), "utf-8")
+        track = read.sound_of(info, request.params.track - 1)
+        if chunk.start is None:
+            yield from _who_speaks(request.params, decided, chunk, info, track, path)
+        else:
+            yield from _what_is_said(request.params, decided, chunk, info, track, path)
 
     def join(
         self, request: Request[Subtitle], decided: SubtitleDecided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
-        from cinemill.media.cues import emphasis, layout
+        from cinemill.media.cues import embedded, emphasis
 
         assert output
         assert request.output
@@ -162,35 +196,126 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         _, cuts, looking = picture(video if params.find_cuts else None)
         for _ in looking:
             yield 0.5
-        rate = params.frame_rate or rate
-        rules = rules_of(params, transcript.language)
-        transcript = with_speakers(transcript, params.turns)
-        laid = layout.lay_out(transcript, rules, frame_rate=rate, cuts=cuts, labels=params.labels)
+        laid = _laid_out(transcript, params, params.frame_rate or rate, cuts)
         laid = emphasis.highlighted(laid) if params.highlight_words else laid
-        write(laid, params.output_format, request.output, output, size, params.karaoke)
+        if embedded.is_media(request.output) and params.output_format is None:
+            yield from embedded.with_track(request.inputs[0], laid, output, request.output)
+        elif params.output_format == "all":
+            for name in ALL[1:]:
+                beside = request.output.with_suffix(_suffix_of(name))
+                passing = output.with_name(f"{output.name}.{name}")
+                write(laid, name, beside, passing, size, params.karaoke)
+                passing.replace(beside)
+            write(laid, ALL[0], request.output, output, size, params.karaoke)
+        else:
+            write(laid, params.output_format, request.output, output, size, params.karaoke)
         yield 1.0
 
     def result(self, request: Request[Subtitle], decided: SubtitleDecided, parts: Sequence[Path]) -> dict[str, Any]:
+        assert request.output
         transcript, dropped = _joined(parts, decided, request.params)
         notes = [note for part in parts for note in json.loads(part.read_text("utf-8"))["notes"]]
         if dropped:
             lost = ", ".join(dict.fromkeys(f"{one.text!r} ({one.why})" for one in dropped[:4]))
             notes.append(f"{len(dropped)} times something was left out that was probably not said: {lost}.")
-        words = sum(len(cue.words) for cue in transcript.cues)
-        return {"words": words, "language": transcript.language, "engine": decided.engine, "notes": notes}
+        words = list(transcript.words())
+        beside = ALL[1:] if request.params.output_format == "all" else ()
+        return {
+            "words": len(words),
+            "language": transcript.language,
+            "duration": decided.length / 1000,
+            "speakers": sorted({word.speaker for word in words if word.speaker}),
+            "engine": decided.engine,
+            "notes": list(dict.fromkeys(notes)),
+            "files": [str(request.output.with_suffix(_suffix_of(name)).resolve()) for name in beside],
+        }
 
 
 _ASKED = 3
 """Windows, spread over the file, that tell its language."""
 
 
-def _samples(info: MediaInfo, track: AudioTrack, window: tuple[int, int]) -> Any:
-    import numpy as np
+def _suffix_of(name: str) -> str:
+    from cinemill.media.cues.files import FORMATS
 
-    from cinemill.media import mono
+    return FORMATS[name].suffixes[0]
 
-    per_ms = mono.RATE // 1000
-    return np.concatenate(list(mono.mono(info, track, window[0] * per_ms, window[1] * per_ms)))
+
+def _tells_speakers(params: Subtitle) -> bool:
+    return params.diarize or (bool(params.speaker_samples) and params.turns is None)
+
+
+def _into(request: Request[Subtitle]) -> tuple[str, ...]:
+    """What becomes of the video's tracks where the subtitles go into a copy of it. Raises OutputRefused."""
+    from cinemill.media import read
+    from cinemill.media.cues import embedded
+
+    assert request.output
+    if request.params.output_format is not None or not embedded.is_media(request.output):
+        return ()
+    return embedded.check(read.probe(request.inputs[0]), request.output)
+
+
+def _speech(
+    params: Subtitle, info: MediaInfo, track: AudioTrack, levels: Any, recogniser: recognise.Recogniser
+) -> list[tuple[int, int]]:
+    """Where somebody speaks, in ms."""
+    from cinemill.measure import voice
+
+    if params.vad_method == "none":
+        return [(0, 10 * len(levels))]
+    if params.vad_method == "silero" and isinstance(recogniser, recognise.Whisper):
+        found: list[tuple[int, int]] = []
+        for start in range(0, 10 * len(levels), _LOOKED_AT_MS):
+            window = (start, min(start + _LOOKED_AT_MS, 10 * len(levels)))
+            own = recogniser.speech(samples_of(info, track, window), params.vad_onset, params.vad_offset)
+            found += [(start + begin, min(start + end, window[1])) for begin, end in own]
+        return found
+    return voice.regions(levels)
+
+
+_LOOKED_AT_MS = 600_000
+"""Sound that Silero looks at at once."""
+
+
+def _what_is_said(
+    params: Subtitle, decided: SubtitleDecided, chunk: Chunk, info: MediaInfo, track: AudioTrack, path: Path
+) -> Iterator[int]:
+    from cinemill.media.cues import files
+    from cinemill.media.cues.types import Transcript
+
+    recogniser = _recogniser(params, decided.engine)
+    cues: list[Cue] = []
+    notes: list[str] = []
+    done = 0
+    windows = decided.windows[chunk.start : chunk.stop]
+    for at in range(0, len(windows), decided.batch):
+        run = windows[at : at + decided.batch]
+        samples = [samples_of(info, track, window) for window in run]
+        for (start, stop), one, heard in zip(run, samples, recogniser.hear(samples, decided.language)):
+            timed = recognise.aligned(heard, one, params, decided.engine) if params.align else heard
+            cues += recognise.shifted(timed, start)
+            notes += timed.notes
+            done += stop - start
+        yield min(chunk.size, done // 1000)
+    record = {"notes": notes, "heard": files.written(Transcript(tuple(cues), decided.language), "json")}
+    path.write_text(json.dumps(record), "utf-8")
+
+
+def _who_speaks(
+    params: Subtitle, decided: SubtitleDecided, chunk: Chunk, info: MediaInfo, track: AudioTrack, path: Path
+) -> Iterator[int]:
+    """What goes wrong here costs the speakers and nothing else."""
+    told = speakers.Found(())
+    try:
+        for step in speakers.found(info, track, decided.speech, decided.length, params):
+            if isinstance(step, speakers.Found):
+                told = step
+            else:
+                yield min(chunk.size, chunk.size * step // max(1, decided.length))
+    except (EngineError, MissingResource) as error:
+        told = speakers.Found((), (f"speakers are not told apart: {error.sentence}",))
+    path.write_text(json.dumps(told.record()), "utf-8")
 
 
 def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
@@ -202,11 +327,28 @@ def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
     name = engine or params.engine
     if name == "auto":
         name = "whisper" if is_installed(whisper) else "pocketsphinx"
+    _refuse_others(params, name)
     if name == "pocketsphinx":
         _refuse_what_is_whispers(params)
         return recognise.PocketSphinx()
-    command(whisper)
-    return recognise.Whisper(params).ready()
+    command(engines.get(name))
+    if name == "whisper":
+        return recognise.Whisper(params).ready()
+    aligning = {"model": params.align_model, "folder": None, "interpolate": params.interpolate_method}
+    own = {"vad_onset": params.vad_onset or 0.5, "vad_offset": params.vad_offset or 0.363}
+    asked = own | {"chunk_size": round(params.chunk_size or 30)} if params.vad_method == "pyannote" else None
+    return recognise.WhisperX(params, aligning if params.align else None, asked).ready()
+
+
+def _refuse_others(params: Subtitle, engine: str) -> None:
+    """Raises InvalidParams for what only another engine does."""
+    only = {"silero": "whisper", "pyannote": "whisperx"}.get(params.vad_method, engine)
+    if only != engine:
+        raise InvalidParams(f"vad-method={params.vad_method} takes the engine {only}.")
+    if params.vad_method in ("levels", "none") and (params.vad_onset or params.vad_offset):
+        raise InvalidParams("vad-onset and vad-offset are for vad-method silero or pyannote.")
+    if params.interpolate_method != "nearest" and engine != "whisperx":
+        raise InvalidParams(f"interpolate-method={params.interpolate_method} takes the engine whisperx.")
 
 
 def _refuse_what_is_whispers(params: Subtitle) -> None:
@@ -218,24 +360,41 @@ def _refuse_what_is_whispers(params: Subtitle) -> None:
         raise InvalidParams(f"pocketsphinx knows English only, not {params.language}; that takes the engine whisper.")
     for name, field in recognise.WhisperOptions.model_fields.items():
         value = getattr(params, name)
-        if value != field.default:
+        if value != field.default and name not in ("hf_token", "model_cache_only", "device"):
             raise InvalidParams(f"{name.replace('_', '-')}={value} is the engine whisper's; pocketsphinx has no such.")
 
 
 def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -> tuple[Transcript, Sequence[Any]]:
-    """What was heard, and what of it is not believed."""
+    """What was heard and who said it, and what of it is not believed."""
     from cinemill.media.cues import doubt, files
+    from cinemill.media.cues.speakers import Turn, assigned
     from cinemill.media.cues.types import Transcript
 
     reader = files.FORMATS["json"].read
     assert reader
-    heard = [reader(json.loads(part.read_text("utf-8"))["heard"]) for part in parts]
+    records = [json.loads(part.read_text("utf-8")) for part in parts]
+    heard = [reader(record["heard"]) for record in records if "heard" in record]
     language = "en" if params.task == "translate" else params.language or decided.language
     whole = Transcript(tuple(cue for one in heard for cue in one.cues), language)
-    if params.keep_doubtful:
-        return whole, ()
-    speech = decided.speech if params.vad_method == "levels" else None
-    return doubt.without_doubtful(whole, speech)
+    dropped: Sequence[Any] = ()
+    if not params.keep_doubtful:
+        speech = decided.speech if params.vad_method != "none" else None
+        whole, dropped = doubt.without_doubtful(whole, speech)
+    turns = [Turn(*one) for record in records for one in record.get("turns", ())]
+    if params.turns:
+        return with_speakers(whole, params.turns), dropped
+    return (assigned(whole, turns) if turns else whole), dropped
+
+
+def _laid_out(transcript: Transcript, params: Subtitle, rate: Fraction | None, cuts: Sequence[int]) -> Transcript:
+    from cinemill.media.cues import layout, sentences
+
+    if params.segment_resolution == "chunk":
+        return replace(transcript, frame_rate=rate)
+    if params.segment_resolution == "sentence":
+        return replace(sentences.parted(transcript), frame_rate=rate)
+    rules = rules_of(params, transcript.language)
+    return layout.lay_out(transcript, rules, frame_rate=rate, cuts=cuts, labels=params.labels)
 
 
 def _picture_of(path: Path) -> tuple[Fraction | None, tuple[int, int], Path | None]:

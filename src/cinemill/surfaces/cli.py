@@ -100,11 +100,22 @@ def _asked_wrongly(error: TyperException) -> CinemillError:
     if file:
         return RequestError(f"{said} If you mean the file {file}, write ./{file}.")
     ctx = getattr(error, "ctx", None)
+    known = _elsewhere(ctx, getattr(error, "option_name", ""))
+    if known:
+        return RequestError(f"{said} {known[0].upper()}{known[1:]}")
     return RequestError(f"{said} `{ctx.command_path} --help` tells more." if ctx else said)
 
 
 _FAMILIES = {"dv": "Look into tapes of DV, split them into recordings, merge several takes."}
 """Operations whose names begin alike and are commands of one group: dv-info is `cinemill dv info`."""
+
+
+def _elsewhere(ctx: Any, option: str) -> str:
+    """What an operation says of an option that another tool has."""
+    from cinemill.catalogue import operations
+
+    name = ctx.info_name if ctx else ""
+    return operations.get(name).elsewhere.get(option.lstrip("-"), "") if name in operations else ""
 
 
 def _add_operations() -> None:

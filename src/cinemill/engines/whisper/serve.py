@@ -1,6 +1,7 @@
-"""Whisper's side. `load`: model (name or folder), device, compute_type, threads, download. A run's `task`:
+"""Whisper's side. `load`: model (name or folder), device, compute_type, threads, download, folder. A run's `task`:
 
 has         whether the model is here; nothing is fetched
+speech      where somebody speaks, in ms, by Silero's model, which comes with faster-whisper
 language    which language windows are in: [[code, probability], ...]
 transcribe  what is said in windows; a piece for each: its number, language, segments, whether it was heard twice
 
@@ -23,8 +24,11 @@ import faster_whisper
 import guard
 import numpy as np
 import wire
+from faster_whisper import vad
 
 RATE = 16000
+BLOCK = 600 * RATE
+"""Samples in which speech is looked for at once."""
 
 
 class Service(wire.Service):
@@ -51,6 +55,7 @@ class Service(wire.Service):
             device_index=params["device_index"],
             compute_type=self.numbers(device, params["compute_type"]),
             cpu_threads=params["threads"],
+            download_root=params["folder"],
             local_files_only=not params["download"],
         )
         self.pipeline = faster_whisper.BatchedInferencePipeline(self.model)
@@ -66,10 +71,24 @@ class Service(wire.Service):
     def has(self, params, blobs):
         try:
             folder = Path(params["model"])
-            here = folder.is_dir() or bool(faster_whisper.download_model(params["model"], local_files_only=True))
+            known = {"local_files_only": True, "cache_dir": params["folder"]}
+            here = folder.is_dir() or bool(faster_whisper.download_model(params["model"], **known))
         except Exception:
             here = False
         yield here, []
+
+    def speech(self, params, blobs):
+        samples = np.frombuffer(blobs[0], np.int16)
+        given = {name: params[key] for name, key in (("threshold", "onset"), ("neg_threshold", "offset"))}
+        options = vad.VadOptions(
+            min_silence_duration_ms=300, speech_pad_ms=60, **{name: value for name, value in given.items() if value}
+        )
+        found = []
+        for start in range(0, len(samples), BLOCK):
+            block = samples[start : start + BLOCK].astype(np.float32) / 32768
+            for one in vad.get_speech_timestamps(block, options):
+                found.append([(start + one["start"]) * 1000 // RATE, (start + one["end"]) * 1000 // RATE])
+        yield found, []
 
     def language(self, params, blobs):
         found = []
@@ -81,19 +100,27 @@ class Service(wire.Service):
     def transcribe(self, params, blobs):
         windows = self.audible(params, blobs)
         batch = params["batch_size"]
-        if batch > 1 and len(windows) > 1:
-            yield from self.together(windows, params, batch)
-            return
+        # The pipeline finds no other language within a batch, and a device may have too little memory for it.
+        if batch > 1 and len(windows) > 1 and not params["options"].get("multilingual"):
+            try:
+                yield from list(self.together(windows, params, batch))
+                return
+            except RuntimeError as error:
+                if "memory" not in str(error):
+                    raise
+                yield from self.transcribe({**params, "batch_size": batch // 2}, blobs)
+                return
         for number, audio in enumerate(windows):
-            yield {"window": number, "segments": self.alone(audio, params), "again": ""}, []
+            segments, language = self.alone(audio, params)
+            yield {"window": number, "segments": segments, "again": "", "language": language}, []
 
     def audible(self, params, blobs):
         samples = np.frombuffer(blobs[0], np.int16).astype(np.float32) / 32768
         return [samples[start:stop] for start, stop in params["windows"]]
 
     def alone(self, audio, params):
-        heard, _ = self.model.transcribe(audio, **self.options(params))
-        return [self.plain(one, 0.0, len(audio) / RATE) for one in heard]
+        heard, facts = self.model.transcribe(audio, **self.options(params))
+        return [self.plain(one, 0.0, len(audio) / RATE) for one in heard], facts.language
 
     def together(self, windows, params, batch):
         edges = np.cumsum([0, *map(len, windows)]) / RATE
@@ -111,7 +138,7 @@ class Service(wire.Service):
         for number, (segments, audio) in enumerate(zip(shares, windows)):
             why = guard.suspect(segments, len(audio) / RATE)
             if why:
-                segments = self.alone(audio, params)
+                segments, _ = self.alone(audio, params)
             yield {"window": number, "segments": segments, "again": why}, []
 
     def options(self, params):

@@ -1,13 +1,20 @@
-"""Subtitle tracks inside videos, read through the FFmpeg program, which knows how each container stores them."""
+"""Subtitle tracks inside videos: read through the FFmpeg program, which knows how each container stores them, and put
+into a copy of a file whose other tracks stay as they are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from cinemill.errors import EngineCrashed, NoSuchStream
-from cinemill.media import program, read
+from cinemill.errors import EngineCrashed, NoSuchStream, OutputRefused
+from cinemill.media import mono, program, read, tracks
+from cinemill.media.cues import emphasis, rules
 from cinemill.media.cues.files import FORMATS, SUFFIXES, Read
+from cinemill.media.cues.types import Transcript
+from cinemill.media.interleave import Text
+from cinemill.media.types import MediaInfo
 
 _PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub", "dvb_teletext"})
 _MEDIA = frozenset([".mkv", ".mp4", ".m4v", ".mov", ".webm", ".mka", ".avi", ".ts", ".m2ts", ".mks", ".3gp"])
@@ -37,3 +44,37 @@ def read_track(path: Path, which: int = 0) -> Read:
     assert reader
     transcript = reader(text.replace("\r\n", "\n"))
     return Read(replace(transcript, language=track.language), name, "utf-8")
+
+
+def check(info: MediaInfo, output: Path) -> tuple[str, ...]:
+    """What becomes of each track in a copy called `output` that is not simply copied. Raises OutputRefused."""
+    format = tracks.container_of(output, _HOLDERS)
+    if format not in tracks.TEXT_CODECS:
+        raise OutputRefused(f"{output}: {format} holds no subtitles; {', '.join(_HOLDERS)} do.")
+    carried = tracks.carries(info, format, picture=True)
+    lost = next((one for one in carried if one.track.kind == "video" and one.how in ("convert", "leave")), None)
+    if lost and info.video and lost.track.index == info.video.index:
+        raise OutputRefused(f"{output}: {lost.describe()}; choose a .mkv.")
+    return tuple(one.describe() for one in carried if one.how in ("convert", "leave"))
+
+
+_HOLDERS = {name: format for name, format in tracks.CONTAINERS.items() if format in tracks.TEXT_CODECS} | {
+    ".mka": "matroska",
+    ".mks": "matroska",
+}
+
+
+def with_track(source: Path, transcript: Transcript, output: Path, name: Path) -> Iterator[float]:
+    """Write `output`, which will be called `name`: `source` with one more subtitle track, giving back shares done."""
+    from cinemill.media import write
+
+    info = read.probe(source)
+    format = tracks.container_of(name, _HOLDERS)
+    sound = info.of_kind("audio")
+    begins = round(1000 * mono.origin(info, read.sound_of(info, 0))) if sound else 0
+    cues = tuple((begins + cue.start, begins + cue.end, emphasis.tagged(cue)) for cue in transcript.cues)
+    text = Text(cues, rules.three_letters(transcript.language), is_default=not info.of_kind("subtitle"))
+    carried = tracks.carries(info, format, picture=True)
+    seconds = float(info.duration or 0) or 1.0
+    for done in write.assemble([], None, info, carried, output, format, text):
+        yield min(1.0, done / seconds)

@@ -56,6 +56,7 @@ FORMATS: Mapping[str, Format] = {
         Format("ttml", (".ttml", ".dfxp", ".xml", ".imsc"), ttml.read, _plain(ttml.write)),
         Format("lrc", (".lrc",), lrc.read, _plain(lrc.write)),
         Format("tsv", (".tsv",), lists.read_tsv, _plain(lists.write_tsv)),
+        Format("aud", (".aud",), lists.read_labels, _plain(lists.write_labels)),
         Format("rttm", (".rttm",), lists.read_rttm, _plain(lists.write_rttm)),
         Format("json", (".json",), records.read, _plain(records.write_whisperx)),
         Format("verbose_json", (), records.read, _plain(records.write_verbose)),

@@ -89,6 +89,13 @@ def primary(language: str | None) -> str:
     return _THREE_LETTERS.get(code, code)
 
 
+def three_letters(language: str | None) -> str:
+    """`ger` of `de`, as containers name languages (ISO 639-2/B); what has three letters stays; empty for others."""
+    code = primary(language)
+    known = {two: three for three, two in reversed(_THREE_LETTERS.items()) if two}
+    return known.get(code, code if len(code) == 3 else "")
+
+
 _THREE_LETTERS = {
     **{"eng": "en", "fre": "fr", "fra": "fr", "ger": "de", "deu": "de", "spa": "es", "ita": "it", "por": "pt"},
     **{"dut": "nl", "nld": "nl", "rus": "ru", "jpn": "ja", "kor": "ko", "chi": "zh", "zho": "zh", "ara": "ar"},

@@ -1,4 +1,4 @@
-"""Lists of lines: TSV as Whisper writes it (milliseconds), RTTM (who speaks when), plain text."""
+"""Lists of lines: TSV as Whisper writes it (milliseconds), labels of Audacity, RTTM (who speaks when), plain text."""
 
 from __future__ import annotations
 
@@ -26,6 +26,27 @@ def read_tsv(text: str) -> Transcript:
 def write_tsv(transcript: Transcript) -> str:
     rows = (f"{cue.start}\t{cue.end}\t{_flat(cue)}" for cue in transcript.cues)
     return "\n".join(["start\tend\ttext", *rows]) + "\n"
+
+
+def read_labels(text: str) -> Transcript:
+    """Raises ValueError."""
+    cues: list[Cue] = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if not line.strip() or line.startswith("\\"):  # a label's frequencies
+            continue
+        cells = line.split("\t", 2)
+        try:
+            start, end = (round(float(cell) * 1000) for cell in cells[:2])
+        except (ValueError, OverflowError):
+            raise ValueError(f"line {number} does not begin with two times in seconds") from None
+        body = cells[2].strip() if len(cells) > 2 else ""
+        cues.append(Cue(start, end, (body,) if body else ()))
+    return Transcript(tuple(cues))
+
+
+def write_labels(transcript: Transcript) -> str:
+    """Audacity's label track: seconds."""
+    return "".join(f"{cue.start / 1000:.3f}\t{cue.end / 1000:.3f}\t{_flat(cue)}\n" for cue in transcript.cues)
 
 
 def _flat(cue: Cue) -> str:
