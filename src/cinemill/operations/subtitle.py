@@ -378,7 +378,9 @@ def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -
     whole = Transcript(tuple(cue for one in heard for cue in one.cues), language)
     dropped: Sequence[Any] = ()
     if not params.keep_doubtful:
-        speech = decided.speech if params.vad_method != "none" else None
+        # Times that an aligner gave say nothing about whether a word was said.
+        heard_there = decided.engine != "whisperx" and not params.align_model and params.vad_method != "none"
+        speech = decided.speech if heard_there else None
         whole, dropped = doubt.without_doubtful(whole, speech)
     turns = [Turn(*one) for record in records for one in record.get("turns", ())]
     if params.turns:
