@@ -9,8 +9,8 @@ from typing import Any
 
 from cinemill.catalogue import Field
 from cinemill.errors import OutputRefused, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, speakers
-from cinemill.operations.speakers import SpeakerOptions
+from cinemill.operations import Chunk, Decided, Operation, Request, operation, who_speaks
+from cinemill.operations.who_speaks import SpeakerOptions
 
 
 class Diarize(SpeakerOptions):
@@ -43,7 +43,7 @@ class DiarizeOperation(Operation[Diarize, DiarizeDecided]):
         return ".rttm"
 
     def reads(self, params: Diarize) -> tuple[Path, ...]:
-        return (*super().reads(params), *speakers.files_of(params))
+        return (*super().reads(params), *who_speaks.files_of(params))
 
     def decide(self, request: Request[Diarize]) -> DiarizeDecided:
         from cinemill.measure import voice
@@ -52,8 +52,8 @@ class DiarizeOperation(Operation[Diarize, DiarizeDecided]):
         assert request.output
         if request.output.suffix.lower() not in (".rttm", ".json"):
             raise OutputRefused(f"{request.output}: turns become .rttm or .json.")
-        speakers.check(request.params)
-        by = speakers.chosen(request.params)
+        who_speaks.check(request.params)
+        by = who_speaks.chosen(request.params)
         info = read.probe(request.inputs[0])
         levels = voice.levels(mono.mono(info, read.sound_of(info, request.params.track - 1)))
         speech = voice.regions(levels)
@@ -69,8 +69,8 @@ class DiarizeOperation(Operation[Diarize, DiarizeDecided]):
 
         info = read.probe(request.inputs[0])
         track = read.sound_of(info, request.params.track - 1)
-        for step in speakers.found(info, track, decided.speech, decided.length, request.params):
-            if isinstance(step, speakers.Found):
+        for step in who_speaks.found(info, track, decided.speech, decided.length, request.params):
+            if isinstance(step, who_speaks.Found):
                 path.write_text(json.dumps(step.record()), "utf-8")
             else:
                 yield min(chunk.size, step // 1000)

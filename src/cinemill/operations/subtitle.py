@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cinemill.catalogue import Field
 from cinemill.errors import EngineError, InvalidParams, MissingResource, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise, speakers
+from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise, who_speaks
 from cinemill.operations.convert_subtitles import FORMAT_NAMES, write
 from cinemill.operations.cue_params import CueRules, picture, rules_of, with_speakers
 from cinemill.operations.recognise import WhisperOptions, samples_of
-from cinemill.operations.speakers import SpeakerOptions
+from cinemill.operations.who_speaks import SpeakerOptions
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Cue, Transcript
@@ -117,7 +117,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         return suffixes[0] if suffixes else ".json"
 
     def reads(self, params: Subtitle) -> tuple[Path, ...]:
-        return (*super().reads(params), *speakers.files_of(params))
+        return (*super().reads(params), *who_speaks.files_of(params))
 
     def decide(self, request: Request[Subtitle]) -> SubtitleDecided:
         from cinemill.measure import voice
@@ -129,9 +129,9 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         told = _into(request)
         if params.output_format is None and not told:
             files.of_path(request.output)
-        speakers.check(params)
+        who_speaks.check(params)
         recogniser = _recogniser(params)
-        by = speakers.chosen(params) if _tells_speakers(params) else ""
+        by = who_speaks.chosen(params) if _tells_speakers(params) else ""
         info = read.probe(request.inputs[0])
         track = read.sound_of(info, params.track - 1)
         levels = voice.levels(mono.mono(info, track))
@@ -306,15 +306,15 @@ def _who_speaks(
     params: Subtitle, decided: SubtitleDecided, chunk: Chunk, info: MediaInfo, track: AudioTrack, path: Path
 ) -> Iterator[int]:
     """What goes wrong here costs the speakers and nothing else."""
-    told = speakers.Found(())
+    told = who_speaks.Found(())
     try:
-        for step in speakers.found(info, track, decided.speech, decided.length, params):
-            if isinstance(step, speakers.Found):
+        for step in who_speaks.found(info, track, decided.speech, decided.length, params):
+            if isinstance(step, who_speaks.Found):
                 told = step
             else:
                 yield min(chunk.size, chunk.size * step // max(1, decided.length))
     except (EngineError, MissingResource) as error:
-        told = speakers.Found((), (f"speakers are not told apart: {error.sentence}",))
+        told = who_speaks.Found((), (f"speakers are not told apart: {error.sentence}",))
     path.write_text(json.dumps(told.record()), "utf-8")
 
 
