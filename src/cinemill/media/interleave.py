@@ -60,7 +60,7 @@ def texts(text: Text, stream: Any) -> Flow:
     """A packet for each cue, as the stream's container stores them."""
     is_mov = stream.codec_context.name == "mov_text"
     for start, end, line in text.cues:
-        data = (re.sub(r"<[^>]*>", "", line) if is_mov else line).encode()
+        data = (re.sub(r"</?[biu]>", "", line) if is_mov else line).encode()
         packet = av.Packet(len(data).to_bytes(2, "big") + data if is_mov else data)
         packet.stream, packet.time_base = stream, Fraction(1, 1000)
         packet.pts = packet.dts = start

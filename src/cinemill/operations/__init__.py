@@ -8,7 +8,7 @@ one machine, or on many.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
@@ -60,6 +60,16 @@ class Chunk(BaseModel):
     size: int = 1
 
 
+@dataclass(frozen=True)
+class Offer:
+    """Something that could be installed first. `name` is for remembering that nobody wants it; `take` does it, and tells
+    how it goes."""
+
+    name: str
+    sentence: str
+    take: Callable[[], Iterator[str]]
+
+
 class Operation(ABC, Generic[P, D]):
     """Declared by subclassing and `@operation`. The class docstring is what people read about it."""
 
@@ -102,6 +112,10 @@ class Operation(ABC, Generic[P, D]):
     def devices(self, decided: D) -> tuple[Device, ...]:
         """What parts are made with beside the processor, where a machine has it: a farm sends them there."""
         return ("gpu",) if self.models(decided) else ()
+
+    def offers(self, request: Request[P]) -> Iterator[Offer]:
+        """What could be installed for the request to go well, or better. Cheap where there is nothing."""
+        yield from ()
 
     def steps(self, decided: D) -> tuple[str, ...]:
         """What will be done to the material, one short line each, for people."""

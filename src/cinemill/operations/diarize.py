@@ -9,7 +9,7 @@ from typing import Any
 
 from cinemill.catalogue import Field
 from cinemill.errors import OutputRefused, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, who_speaks
+from cinemill.operations import Chunk, Decided, Offer, Operation, Request, operation, who_speaks
 from cinemill.operations.who_speaks import SpeakerOptions
 
 
@@ -44,6 +44,9 @@ class DiarizeOperation(Operation[Diarize, DiarizeDecided]):
 
     def reads(self, params: Diarize) -> tuple[Path, ...]:
         return (*super().reads(params), *who_speaks.files_of(params))
+
+    def offers(self, request: Request[Diarize]) -> Iterator[Offer]:
+        return who_speaks.offers(request.params)
 
     def decide(self, request: Request[Diarize]) -> DiarizeDecided:
         from cinemill.measure import voice

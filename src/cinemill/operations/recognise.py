@@ -13,6 +13,7 @@ from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
 from cinemill.errors import EngineCrashed, EngineTimeout, MissingModel, UnsupportedMedia
+from cinemill.operations import Offer
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Cue, Word
@@ -178,14 +179,22 @@ class Whisper:
         self.most = options.batch_size
         self.note = f"Whisper listens, model {self.called}."
 
+    def is_here(self) -> bool:
+        # To its end: an answer that is left early ends the process.
+        ((here, _),) = self._run({"task": "has", "model": self.model, "folder": self.options.model_dir}, [])
+        return here
+
+    def fetched(self) -> Iterator[str]:
+        """Fetch the model, saying so."""
+        yield f"fetching the model {self.called}"
+        self._load()
+        yield f"the model {self.called} is here"
+
     def ready(self) -> Whisper:
         """Itself, once it is known that the model is here or may be fetched."""
         from cinemill.engines.whisper import SIZES_MB
 
-        # To its end: an answer that is left early ends the process.
-        asked = {"task": "has", "model": self.model, "folder": self.options.model_dir}
-        ((here, _),) = self._run(asked, [])
-        if not here and not self.options.may_fetch:
+        if not self.is_here() and not self.options.may_fetch:
             size = f" ({SIZES_MB[self.called]} MB)" if self.called in SIZES_MB else ""
             raise MissingModel(
                 f"Whisper's model {self.called}{size} is not here; add --download to fetch it, or name a folder with "
@@ -300,6 +309,23 @@ _LOADING, _FETCHING = 300.0, 7200.0
 """Seconds that a model may take to load, and to be fetched first."""
 _SECONDS_PER_SECOND = 60.0
 """How much longer than its sound a piece may take: large models on old machines."""
+
+
+def offers(options: WhisperOptions, engine: str) -> Iterator[Offer]:
+    """The engine, where it is not installed, and its model, where that is not here."""
+    from cinemill.engines import engines
+    from cinemill.engines.install import install, is_installed
+    from cinemill.engines.whisper import SIZES_MB
+
+    one = engines.get(engine)
+    asked = options.model_copy(update={"download": True})
+    hearing = Whisper(asked) if engine == "whisper" else WhisperX(asked, None, None)
+    size = f" ({SIZES_MB[hearing.called]} MB)" if hearing.called in SIZES_MB else ""
+    if not is_installed(one):
+        better = "The engine whisper hears far better than PocketSphinx" if engine == "whisper" else one.summary
+        yield Offer(engine, f"{better.rstrip('.')}; it takes {one.size_mb} MB.", lambda: install(one))
+    if is_installed(one) and not hearing.is_here():
+        yield Offer(f"{engine}-{hearing.called}", f"Its model {hearing.called}{size} is not here.", hearing.fetched)
 
 
 def auto_model() -> str:

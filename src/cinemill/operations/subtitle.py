@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from cinemill.catalogue import Field
 from cinemill.errors import EngineError, InvalidParams, MissingResource, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, recognise, who_speaks
+from cinemill.operations import Chunk, Decided, Offer, Operation, Request, operation, recognise, who_speaks
 from cinemill.operations.convert_subtitles import FORMAT_NAMES, write
 from cinemill.operations.cue_params import CueRules, picture, rules_of, with_speakers
 from cinemill.operations.recognise import WhisperOptions, samples_of
@@ -119,6 +119,13 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
     def reads(self, params: Subtitle) -> tuple[Path, ...]:
         return (*super().reads(params), *who_speaks.files_of(params))
 
+    def offers(self, request: Request[Subtitle]) -> Iterator[Offer]:
+        params = request.params
+        if params.engine != "pocketsphinx":
+            yield from recognise.offers(params, "whisper" if params.engine == "auto" else params.engine)
+        if _tells_speakers(params):
+            yield from who_speaks.offers(params)
+
     def decide(self, request: Request[Subtitle]) -> SubtitleDecided:
         from cinemill.measure import voice
         from cinemill.media import mono, read
@@ -126,8 +133,8 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
 
         assert request.output
         params = request.params
-        told = _into(request)
-        if params.output_format is None and not told:
+        told = _into(request) if _goes_into(request) else ()
+        if params.output_format is None and not _goes_into(request):
             files.of_path(request.output)
         who_speaks.check(params)
         recogniser = _recogniser(params)
@@ -198,7 +205,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
             yield 0.5
         laid = _laid_out(transcript, params, params.frame_rate or rate, cuts)
         laid = emphasis.highlighted(laid) if params.highlight_words else laid
-        if embedded.is_media(request.output) and params.output_format is None:
+        if _goes_into(request):
             yield from embedded.with_track(request.inputs[0], laid, output, request.output)
         elif params.output_format == "all":
             for name in ALL[1:]:
@@ -245,14 +252,22 @@ def _tells_speakers(params: Subtitle) -> bool:
     return params.diarize or (bool(params.speaker_samples) and params.turns is None)
 
 
+def _goes_into(request: Request[Subtitle]) -> bool:
+    """Whether the subtitles go into a copy of the video."""
+    from cinemill.media.cues import embedded
+    from cinemill.media.tracks import CONTAINERS
+
+    assert request.output
+    known = embedded.is_media(request.output) or request.output.suffix.lower() in CONTAINERS
+    return known and request.params.output_format is None
+
+
 def _into(request: Request[Subtitle]) -> tuple[str, ...]:
-    """What becomes of the video's tracks where the subtitles go into a copy of it. Raises OutputRefused."""
+    """What becomes of the video's tracks in its copy. Raises OutputRefused."""
     from cinemill.media import read
     from cinemill.media.cues import embedded
 
     assert request.output
-    if request.params.output_format is not None or not embedded.is_media(request.output):
-        return ()
     return embedded.check(read.probe(request.inputs[0]), request.output)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from cinemill.catalogue import Field, Params
 from cinemill.errors import InvalidParams, OpenFailed
+from cinemill.operations import Offer
 
 if TYPE_CHECKING:
     from cinemill.measure.voices import Span, Vectors
@@ -228,6 +229,20 @@ def chosen(options: SpeakerOptions) -> Literal["onnx", "resemblyzer", "speechbra
     if name != "onnx":
         command(engines.get(name))
     return name
+
+
+def offers(options: SpeakerOptions) -> Iterator[Offer]:
+    """The engine that tells voices apart, where none is here."""
+    from cinemill.engines import engines
+    from cinemill.engines.install import install, is_installed
+
+    name = options.voices
+    if name == "onnx" or (name == "auto" and (options.voice_model or _stored(VOICEPRINTS))):
+        return
+    engine = engines.get("resemblyzer" if name == "auto" else name)
+    if not is_installed(engine):
+        told = f"To tell speakers apart takes the engine {engine.name}, {engine.size_mb} MB."
+        yield Offer(engine.name, told, lambda: install(engine))
 
 
 def voices_of(options: SpeakerOptions) -> Voices:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from cinemill.jobs.executors import PLACES, executor
 from cinemill.jobs.plan import CHUNK_SECONDS
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Request, get
-from cinemill.surfaces import forms, show
+from cinemill.surfaces import forms, offers, show, watching
 
 
 def _shared(*names: str, help: str, **rest: Any) -> Any:
@@ -62,6 +62,11 @@ class Common:
         _shared("--save-preset", metavar="NAME", help="Keep the values that are given under a name, for --preset."),
     ] = None
     overwrite: Annotated[bool, _shared("--overwrite", help="Replace an output that exists.")] = False
+    watch: Annotated[
+        bool,
+        _shared("--watch", help="Go on looking for new files in the folders that are named, until interrupted."),
+    ] = False
+    yes: Annotated[bool, _shared("--yes", "-y", help="Install what the operation offers to, without asking.")] = False
     skip_existing: Annotated[bool, _shared("--skip-existing", help="Pass over inputs whose output exists.")] = False
     restart: Annotated[bool, _shared("--restart", help="Throw unfinished work for this output away.")] = False
     metrics: Annotated[
@@ -128,15 +133,22 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
     viewer = show.viewer(common.as_json)
     failures: list[CinemillError] = []
     passed = True
-    tasks = forms.batch(name, _given(name, common.inputs), common.output, explicit, common.preset)
+    count = 0
+    tasks: Iterable[forms.Task] = ()
+    if common.watch:
+        tasks = watching.arrivals(name, _given(name, common.inputs), common.output, explicit, common.preset)
+    else:
+        tasks = forms.batch(name, _given(name, common.inputs), common.output, explicit, common.preset)
     if common.save_preset:
         forms.save_preset(name, common.save_preset, explicit, common.preset)
-    for task in tasks:
+    for count, task in enumerate(tasks, 1):
         try:
             request = task.request()
-            if common.skip_existing and request.output and request.output.exists():
+            if (common.skip_existing or common.watch) and request.output and request.output.exists():
                 viewer.skipped(request.output)
             else:
+                if not common.dry_run:
+                    offers.taken(request, common.yes, common.as_json)
                 passed &= watch(_events(request, common), request.output, common.as_json)
         except BrokenPipeError:
             raise
@@ -144,8 +156,8 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
             failures.append(show.plain(error))
             viewer.failed(failures[-1], task.asked.inputs)
     if failures:
-        if len(tasks) > 1:
-            viewer.counted(len(failures), len(tasks))
+        if count > 1:
+            viewer.counted(len(failures), count)
         raise typer.Exit(failures[0].exit_code)
     if not passed:
         raise typer.Exit(1)

@@ -48,9 +48,9 @@ def read_track(path: Path, which: int = 0) -> Read:
 
 def check(info: MediaInfo, output: Path) -> tuple[str, ...]:
     """What becomes of each track in a copy called `output` that is not simply copied. Raises OutputRefused."""
+    if output.suffix.lower() not in _HOLDERS:
+        raise OutputRefused(f"{output} holds no subtitles; {', '.join(_HOLDERS)} do.")
     format = tracks.container_of(output, _HOLDERS)
-    if format not in tracks.TEXT_CODECS:
-        raise OutputRefused(f"{output}: {format} holds no subtitles; {', '.join(_HOLDERS)} do.")
     carried = tracks.carries(info, format, picture=True)
     lost = next((one for one in carried if one.track.kind == "video" and one.how in ("convert", "leave")), None)
     if lost and info.video and lost.track.index == info.video.index:
@@ -76,5 +76,5 @@ def with_track(source: Path, transcript: Transcript, output: Path, name: Path) -
     text = Text(cues, rules.three_letters(transcript.language), is_default=not info.of_kind("subtitle"))
     carried = tracks.carries(info, format, picture=True)
     seconds = float(info.duration or 0) or 1.0
-    for done in write.assemble([], None, info, carried, output, format, text):
+    for done in write.assemble([], None, info, carried, output, format, text=text):
         yield min(1.0, done / seconds)
