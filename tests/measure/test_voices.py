@@ -1,4 +1,4 @@
-"""Vectors of voices become turns: as many speakers as there are, smooth, in order; models of all kinds are asked right."""
+"""Vectors of voices become turns: as many speakers as there are, in order; models of all kinds are asked right."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def crowd(speakers: int, seed: int, noise: float = 0.35) -> tuple[list[Stretch],
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 1000))
 def test_as_many_speakers_are_found_as_there_are(speakers: int, seed: int) -> None:
-    parts, vectors, said = crowd(speakers, seed)
+    parts, vectors, _ = crowd(speakers, seed)
     turns, known = voices.turns(parts, vectors, ALIKE)
     assert len(known) == speakers
     assert len(turns) == 6 * speakers

@@ -1,4 +1,4 @@
-"""Subtitles inside a copy of the video, several formats at once, folders that are watched, and what peers' users write."""
+"""Subtitles inside a copy of the video, several formats at once, folders that are watched, flags of whisperX."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ from cinemill.surfaces import forms, offers, watching
 from command import Cinemill
 
 SPEECH = Path(__file__).parents[1] / "speech"
+WHISPERX = """
+model model_cache_only model_dir device device_index batch_size compute_type output_dir output_format verbose
+log-level task language align_model interpolate_method no_align return_char_alignments vad_method vad_onset
+vad_offset chunk_size diarize min_speakers max_speakers diarize_model speaker_embeddings temperature best_of
+beam_size patience length_penalty suppress_tokens suppress_numerals initial_prompt hotwords
+condition_on_previous_text fp16 temperature_increment_on_fallback compression_ratio_threshold
+logprob_threshold no_speech_threshold max_line_width max_line_count highlight_words segment_resolution threads
+hf_token print_progress
+"""
+"""The options of whisperx/__main__.py, 3.8."""
 
 
 class Knowing:
@@ -156,57 +166,7 @@ def test_what_would_be_ignored_is_refused_with_a_reason(flag: list[str], said: s
 
 
 def test_every_flag_of_whisperx_is_taken_or_refused() -> None:
-    """The list of whisperx/__main__.py, 3.8."""
-    flags = [
-        "model",
-        "model_cache_only",
-        "model_dir",
-        "device",
-        "device_index",
-        "batch_size",
-        "compute_type",
-        "output_dir",
-        "output_format",
-        "verbose",
-        "log-level",
-        "task",
-        "language",
-        "align_model",
-        "interpolate_method",
-        "no_align",
-        "return_char_alignments",
-        "vad_method",
-        "vad_onset",
-        "vad_offset",
-        "chunk_size",
-        "diarize",
-        "min_speakers",
-        "max_speakers",
-        "diarize_model",
-        "speaker_embeddings",
-        "temperature",
-        "best_of",
-        "beam_size",
-        "patience",
-        "length_penalty",
-        "suppress_tokens",
-        "suppress_numerals",
-        "initial_prompt",
-        "hotwords",
-        "condition_on_previous_text",
-        "fp16",
-        "temperature_increment_on_fallback",
-        "compression_ratio_threshold",
-        "logprob_threshold",
-        "no_speech_threshold",
-        "max_line_width",
-        "max_line_count",
-        "highlight_words",
-        "segment_resolution",
-        "threads",
-        "hf_token",
-        "print_progress",
-    ]
+    flags = WHISPERX.split()
     operation = get("subtitle")
     taken = {*operation.params.model_fields, "output_dir", "no_align"}
     refused = {name.replace("-", "_") for name in operation.elsewhere}

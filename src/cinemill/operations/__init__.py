@@ -62,8 +62,8 @@ class Chunk(BaseModel):
 
 @dataclass(frozen=True)
 class Offer:
-    """Something that could be installed first. `name` is for remembering that nobody wants it; `take` does it, and tells
-    how it goes."""
+    """Something that could be installed first. `take` does it and tells how it goes; by its `name` it is remembered
+    that nobody wants it."""
 
     name: str
     sentence: str

@@ -141,7 +141,8 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
         tasks = forms.batch(name, _given(name, common.inputs), common.output, explicit, common.preset)
     if common.save_preset:
         forms.save_preset(name, common.save_preset, explicit, common.preset)
-    for count, task in enumerate(tasks, 1):
+    for task in tasks:
+        count += 1
         try:
             request = task.request()
             if (common.skip_existing or common.watch) and request.output and request.output.exists():
