@@ -23,8 +23,8 @@ from cinemill.surfaces.api.app import create_app
 from cinemill.surfaces.api.studio import Serving
 from cinemill.surfaces.serve import _listener
 listener = _listener("127.0.0.1", 0)
-token, host, page = sys.argv[2:5]
-app = create_app(Serving(folder=Path(sys.argv[1]), host=host, token=token, page=page == "page"))
+token, host, page, silence = sys.argv[2:6]
+app = create_app(Serving(folder=Path(sys.argv[1]), host=host, token=token, page=page == "page", silence=float(silence)))
 print(listener.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run([listener])
 """
@@ -49,12 +49,18 @@ class Server:
     """A running server. Nothing but this machine reaches it, whatever it believes of its address."""
 
     def __init__(
-        self, folder: Path, environment: dict[str, str], token: str = "", host: str = "127.0.0.1", page: bool = False
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        token: str = "",
+        host: str = "127.0.0.1",
+        page: bool = False,
+        silence: float = 30,
     ) -> None:
         self.folder = folder
         self.token = token
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _SCRIPT, str(folder), token, host, "page" if page else ""],
+            [sys.executable, "-c", _SCRIPT, str(folder), token, host, "page" if page else "", str(silence)],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -17,10 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from cinemill.errors import Cancelled, CinemillError, OutOfMemory, PlanMismatch
+from cinemill.errors import Cancelled, CinemillError, NotAllowed, OutOfMemory, PlanMismatch
 from cinemill.jobs import events as ev
 from cinemill.jobs import processes
 from cinemill.jobs.queue import Job, Queue
+from cinemill.settings import settings
 
 STOPPED: Final = 75
 """Exit code of one that was told to stop and kept what is finished."""
@@ -95,6 +96,8 @@ def _events(queue: Queue, job: Job) -> Generator[ev.Event, None, None]:
     options = job.options
     asked = request(job.operation, job.inputs, job.output, job.params)
     os.chdir(queue.place(job.id))
+    if options.get("confined"):
+        _confine(queue, job, asked)
     if job.output is None:
         asked = replace(asked, output=_output(queue, job, asked))
         queue.settle(job.id, asked.output)
@@ -112,6 +115,23 @@ def _events(queue: Queue, job: Job) -> Generator[ev.Event, None, None]:
             raise
         yield ev.Noted(0, f"Unfinished work was thrown away: {error.sentence}")
         yield from jobs.run(asked, **how, restart=True)
+
+
+def _confine(queue: Queue, job: Job, asked: Any) -> None:
+    """See no more than a stranger may. Raises NotAllowed for a file elsewhere that the inputs name."""
+    from cinemill.jobs.confine import confine
+    from cinemill.operations import get
+
+    operation = get(job.operation)
+    shared = [folder.resolve() for folder in (queue.folder, *settings().shared_folders)]
+    named = [path.resolve() for path in (*job.inputs, *operation.files(asked))]
+    for path in named:
+        if not any(folder in path.parents for folder in shared):
+            raise NotAllowed(f"{path.name} lies outside of the studio and may not be read; upload it.")
+    writing = [queue.folder, settings().state_dir, settings().cache_dir, *([job.output.parent] if job.output else [])]
+    for folder in (settings().state_dir, settings().cache_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+    confine(named, writing, network=bool(job.params.get("download")))
 
 
 def _output(queue: Queue, job: Job, asked: Any) -> Path | None:

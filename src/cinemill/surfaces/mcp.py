@@ -128,7 +128,7 @@ def _begin(
     output: str | None,
 ) -> Job:
     whole = asked.Asked([bench.path(text) for text in inputs], dict(params or {}), {"preset": preset, "output": output})
-    return asked.submit(bench.queue, operation, whole)
+    return asked.submit(bench.queue, operation, whole, confined=not bench.is_local)
 
 
 def _plainly(tool: Callable[..., Any]) -> Callable[..., Any]:

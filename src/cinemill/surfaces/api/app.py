@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from cinemill.errors import CinemillError, NotHere, RequestError
-from cinemill.surfaces.api import catalogue, files, guard, health, jobs, openai
+from cinemill.surfaces.api import catalogue, files, guard, health, jobs, nocode, openai, shorts
 from cinemill.surfaces.api.shapes import Refusal
 from cinemill.surfaces.api.studio import Serving, Studio
 from cinemill.version import __version__
@@ -47,7 +47,7 @@ def create_app(serving: Serving | None = None) -> FastAPI:
         responses={422: {"model": Refusal, "description": "What was asked cannot be done as asked."}},
     )
     app.state.studio = studio
-    for part in (jobs, files, catalogue, health, openai):
+    for part in (jobs, files, catalogue, health, openai, nocode, shorts):
         app.include_router(part.router())
     if agents:
         app.router.routes.extend(_mounted(agents))
@@ -82,6 +82,8 @@ async def _said(request: Request, error: Exception) -> Response:
     assert isinstance(error, CinemillError)
     if request.url.path.startswith("/v1/"):
         return JSONResponse(openai.problem(error), error.http_status)
+    if request.url.path.startswith(("/api/v1/", "/api/short-video")):
+        return JSONResponse({"error": error.sentence, "type": type(error).__name__}, error.http_status)
     return guard.refusal(error)
 
 

@@ -96,8 +96,8 @@ def _object(value: Any) -> dict[str, Any]:
     return {str(key).replace("-", "_"): item for key, item in value.items()}
 
 
-def submit(queue: Queue, operation: str, asked: Asked) -> Job:
-    """Put it into the queue. Uploads are put on the shelf, addresses are fetched."""
+def submit(queue: Queue, operation: str, asked: Asked, *, confined: bool = True) -> Job:
+    """Put it into the queue. Uploads are put on the shelf, addresses are fetched. `confined`: a stranger asks."""
     found = get(operation)
     inputs = [place(queue, item) for item in asked.inputs]
     refuse_count(operation, len(inputs))
@@ -113,6 +113,7 @@ def submit(queue: Queue, operation: str, asked: Asked) -> Job:
         "preset": _text(rest, "preset"),
         "chunk_seconds": _number(rest, "chunk_seconds", 0.1, 1e6),
         "metrics": _truth(rest, "metrics"),
+        "confined": confined,
         "name": clean_name(name) if (name := _text(rest, "output")) else None,
     }
     return queue.submit(

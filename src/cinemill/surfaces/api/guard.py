@@ -31,8 +31,6 @@ _OPEN: Final = ("/health", "/login")
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _MOST_TEXT: Final = 8 << 20
 """Bytes of a body that is not a file."""
-_SILENCE: Final = 30.0
-"""Seconds that a body may make a pause."""
 _SLOWEST: Final = 512.0
 """Bytes a second that a body must come with, after the first minute."""
 _FILES: Final = ("multipart/form-data", "application/octet-stream", "application/offset+octet-stream")
@@ -62,7 +60,7 @@ class Guard:
         if scope["type"] == "http" and scope["path"] == "/login":
             await (await self._login(scope, receive))(scope, receive, send)
             return
-        limited = _Body(scope, headers, receive) if scope["type"] == "http" else receive
+        limited = _Body(headers, receive, self.serving.silence) if scope["type"] == "http" else receive
         began = False
 
         async def told(message: Message) -> None:
@@ -166,8 +164,9 @@ class _Broken(Exception):
 class _Body:
     """What a request's body comes through."""
 
-    def __init__(self, scope: Scope, headers: Headers, receive: Receive) -> None:
+    def __init__(self, headers: Headers, receive: Receive, silence: float) -> None:
         self.receive = receive
+        self.silence = silence
         self.most = most(headers)
         self.size = 0
         self.began = time.monotonic()
@@ -177,9 +176,11 @@ class _Body:
         if self.whole:
             return await self.receive()  # waits for the end of the connection
         try:
-            message = await asyncio.wait_for(self.receive(), _SILENCE)
+            message = await asyncio.wait_for(self.receive(), self.silence)
         except TimeoutError:
-            raise _Broken(RequestError(f"the body has made a pause of {_SILENCE:g} s and is not waited for.")) from None
+            raise _Broken(
+                RequestError(f"the body has made a pause of {self.silence:g} s and is not waited for.")
+            ) from None
         self.size += len(message.get("body", b""))
         self.whole = not message.get("more_body", False)
         if self.size > self.most:

@@ -85,12 +85,12 @@ def body(operation: Operation[Any, Any]) -> dict[str, Any]:
     if definitions:
         whole["$defs"] = definitions
     return {
-        "application/json": {"schema": _inlined(whole)},
-        "multipart/form-data": {"schema": _inlined({"type": "object", "properties": form, "$defs": definitions})},
+        "application/json": {"schema": inlined(whole)},
+        "multipart/form-data": {"schema": inlined({"type": "object", "properties": form, "$defs": definitions})},
     }
 
 
-def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
     """Definitions put where they are meant; an OpenAPI document would look for them elsewhere."""
     definitions = schema.pop("$defs", {})
 

@@ -145,7 +145,9 @@ async def _heard(request: Request, task: str) -> Response:
 
     def submit() -> Job:
         path = asked.place(studio.queue, file)
-        return studio.queue.submit("subtitle", [path], params, options={"name": f"{path.stem}.json"}, priority=_FIRST)
+        return studio.queue.submit(
+            "subtitle", [path], params, options={"name": f"{path.stem}.json", "confined": True}, priority=_FIRST
+        )
 
     job = await run_in_threadpool(submit)
     if str(form.get("stream", "")).lower() in ("true", "1"):
@@ -245,7 +247,7 @@ async def speech(request: Request) -> Response:
 
     def submit() -> Job:
         path = studio.queue.shelf.write([text.encode()], "speech.txt", 8 * _LONGEST_TEXT).path
-        options = {"name": f"speech{suffix}"}
+        options = {"name": f"speech{suffix}", "confined": True}
         return studio.queue.submit("narrate", [path], params, options=options, priority=_FIRST)
 
     job = await finished(studio, await run_in_threadpool(submit), request)

@@ -38,6 +38,8 @@ class Serving:
     works: bool = True
     """Whether jobs are run; else they are only listed."""
     most_waiting: int = 1000
+    silence: float = 30.0
+    """Seconds that a body may make a pause."""
 
     @property
     def is_local(self) -> bool:

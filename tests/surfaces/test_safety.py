@@ -1,0 +1,359 @@
+"""What strangers may try on the server, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from server import Server
+
+from cinemill.errors import NotAllowed
+from cinemill.jobs.shelf import clean_name
+from cinemill.settings import settings
+from cinemill.surfaces.api import fetch
+from command import Cinemill
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("safety")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    """A server that takes 1 MB at most and lets a job have half a gigabyte."""
+    limits = {"CINEMILL_UPLOAD_GB": "0.001", "CINEMILL_JOB_MEMORY_GB": "0.5"}
+    server = Server(home / "studio", Cinemill(home, home / "home", **limits).environment, silence=3)
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def guarded(home: Path) -> Iterator[Server]:
+    """A server that believes it is on the network, and has a token."""
+    environment = Cinemill(home, home / "guarded-home").environment
+    server = Server(home / "guarded", environment, token="s3cret", host="0.0.0.0")
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def film(server: Server, shelf: Path) -> str:
+    return server.form("/api/files", [("file", ("good.mp4", (shelf / "good.mp4").read_bytes()))]).json["id"]
+
+
+def test_other_addresses_than_this_machines_want_a_token(cinemill: Cinemill) -> None:
+    said = cinemill("serve", "--host", "0.0.0.0", "--no-check")
+    assert said.code == 2
+    assert "give a token" in said.err
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"authorization": ""}, 401),
+        ({"authorization": "Bearer wrong"}, 401),
+        ({"authorization": "Bearer s3cret"}, 200),
+        ({"authorization": "bearer  s3cret "}, 200),
+        ({"authorization": "", "x_api_key": "s3cret"}, 200),
+        ({"authorization": "", "x_api_key": "s3cret\u00e9"}, 401),
+        ({"authorization": "", "cookie": "cinemill=s3cret"}, 401),
+        ({"authorization": "", "cookie": "=;;;"}, 401),
+    ],
+)
+def test_the_token_is_asked_for_everywhere(guarded: Server, headers: dict[str, str], status: int) -> None:
+    encoded = {key: value.encode("utf-8").decode("latin-1") for key, value in headers.items()}
+    for path in ("/api/jobs", "/api/catalogue", "/metrics", "/api/openapi.json", "/v1/models"):
+        assert guarded.ask("GET", path, **encoded).status == status
+    assert guarded.ask("GET", "/health", authorization="").status == 200
+
+
+def test_people_log_in_and_get_a_cookie(guarded: Server) -> None:
+    turned = guarded.ask("GET", "/api/jobs", authorization="", accept="text/html")
+    assert (turned.status, turned.headers["location"]) == (303, "/login?next=/api/jobs")
+    assert b"Token of this server" in guarded.ask("GET", "/login", authorization="").body
+    form = {"content_type": "application/x-www-form-urlencoded", "authorization": ""}
+    assert guarded.ask("POST", "/login", b"token=wrong", **form).status == 401
+    good = guarded.ask("POST", "/login?next=/api/jobs", b"token=s3cret", **form)
+    cookie = good.headers["set-cookie"]
+    assert (good.status, good.headers["location"]) == (303, "/api/jobs")
+    assert {"HttpOnly", "SameSite=strict"} <= set(cookie.split("; "))
+    assert "s3cret" not in cookie
+    jar = cookie.split(";")[0]
+    assert guarded.ask("GET", "/api/jobs", authorization="", cookie=jar).status == 200
+    elsewhere = guarded.ask("POST", "/login?next=//evil.example", b"token=s3cret", **form)
+    assert elsewhere.headers["location"] == "/"
+    host = f"127.0.0.1:{guarded.port}"
+    own = guarded.ask("DELETE", "/api/jobs/x", authorization="", cookie=jar, origin=f"http://{host}")
+    foreign = guarded.ask("DELETE", "/api/jobs/x", authorization="", cookie=jar, origin="http://evil.example")
+    assert (own.status, foreign.status) == (404, 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec_fetch_site": "cross-site"},
+        {"host": "evil.example"},
+        {"host": "127.0.0.1.evil.example:7860"},
+    ],
+)
+def test_pages_of_other_sites_change_nothing(server: Server, headers: dict[str, str]) -> None:
+    answer = server.ask("POST", "/api/files?name=x", b"x", **headers)
+    assert answer.status == 403
+    assert answer.json["error"]["type"] == "NotAllowed"
+
+
+def test_names_that_lead_here_by_a_trick_are_refused(server: Server) -> None:
+    assert server.ask("GET", "/api/jobs", host="rebound.example").status == 403
+    assert server.ask("GET", "/api/jobs", host=f"localhost:{server.port}").status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../../../../etc/passwd", "/proc/self/environ", "~/x", "\0", "a" * 5000]
+)
+def test_files_outside_the_studio_are_not_read(server: Server, path: str) -> None:
+    for body in ({"inputs": [path]}, {"inputs": [{"id": path}]}):
+        assert server.ask("POST", "/api/jobs/convert", body).status in (403, 404)
+
+
+def test_parameters_name_no_file_outside_either(server: Server, film: str) -> None:
+    answer = server.ask("POST", "/api/jobs/burn", {"inputs": [film], "params": {"file": "/etc/passwd"}})
+    assert answer.status == 403
+
+
+def test_links_lead_nowhere(server: Server, film: str, home: Path) -> None:
+    secret = home / "secret.mp4"
+    secret.write_bytes(b"secret")
+    link = server.folder / "files" / film / "link.mp4"
+    link.symlink_to(secret)
+    assert server.ask("POST", "/api/jobs/convert", {"inputs": [str(link)]}).status == 403
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/x/files/..%2f..%2fqueue.db", "/api/files/..%2f..%2fqueue.db/content"])
+def test_downloads_stay_in_their_folder(server: Server, film: str, path: str) -> None:
+    job = server.done(server.ask("POST", "/api/jobs/convert", {"inputs": [film], "codec": "ffv1", "output": "a.mkv"}))
+    for one in (path, f"/api/jobs/{job['id']}/files/../queue.db", f"/api/jobs/{job['id']}/files/log.txt"):
+        assert server.ask("GET", one).status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("../../etc/cron.d/x", "x"),
+        ("..\\..\\boot.ini", "boot.ini"),
+        ("/abs/film.mp4", "film.mp4"),
+        ("<img src=x onerror=alert(1)>.mp4", "img src=x onerror=alert(1).mp4"),
+        ("a\r\nSet-Cookie: x=1.mp4", "aSet-Cookie x=1.mp4"),
+        ("\u202e4pm.exe", "4pm.exe"),
+        (".htaccess", "htaccess"),
+        ("....", "file"),
+        ("about.json", "file"),
+        ("", "file"),
+        ("Größe 日本 🎬.mp4", "Größe 日本 🎬.mp4"),
+    ],
+)
+def test_names_lose_what_is_dangerous(name: str, kept: str) -> None:
+    assert clean_name(name) == kept
+
+
+def test_long_names_are_shortened_and_keep_their_suffix() -> None:
+    name = clean_name("ä" * 500 + ".mp4")
+    assert name.endswith("ä.mp4")
+    assert len(name.encode()) <= 180
+
+
+def test_html_in_names_is_never_served_as_html(server: Server) -> None:
+    page = b"<script>alert(1)</script>"
+    answer = server.form("/api/files", [("file", ("x<b>.html", page))])
+    got = server.ask("GET", answer.json["url"])
+    assert got.headers["content-disposition"].startswith("attachment")
+    assert got.headers["x-content-type-options"] == "nosniff"
+
+
+def test_too_much_is_refused_and_not_kept(server: Server) -> None:
+    much = bytes(1_100_000)
+    assert server.ask("POST", "/api/files", much).status == 413
+    assert server.form("/api/files", [("file", ("a", much))]).status == 413
+    assert server.ask("POST", "/api/uploads", None, upload_length="2000000").status == 413
+    text = b'"' + b"x" * (9 << 20) + b'"'
+    assert server.ask("POST", "/api/jobs/convert", text, content_type="application/json").status == 413
+    assert not [path for path in (server.folder / "files" / "partial").glob("*") if path.stat().st_size > 0]
+
+
+def test_a_body_in_pieces_is_counted(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as wire:
+        wire.sendall(b"POST /api/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        piece = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+        try:
+            for _ in range(40):
+                wire.sendall(piece)
+            wire.sendall(b"0\r\n\r\n")
+        except OSError:  # it has heard enough
+            pass
+        assert b" 413 " in wire.recv(100)
+
+
+def test_who_sends_nothing_is_not_waited_for(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as wire:
+        wire.sendall(b"POST /api/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nbegun")
+        assert b" 422 " in wire.recv(100)
+    assert not [path for path in (server.folder / "files" / "partial").glob("*") if path.stat().st_size > 0]
+
+
+def bomb() -> bytes:
+    """A PNG of 40000 x 40000 pixels in two megabytes, cut to the first: 4.8 GB when it is unpacked."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0))
+    body = zlib.compress(bytes(120_001 * 1000), 9)
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_a_picture_that_swells_fails_its_job_and_not_the_server(server: Server) -> None:
+    job = server.done(server.form("/api/jobs/convert", [("file", ("bomb.png", bomb())), ("output", "a.mkv")]))
+    assert job["state"] == "failed"
+    assert job["error"]["message"]
+    assert server.ask("GET", "/health").status == 200
+
+
+def test_a_playlist_reads_no_other_file(server: Server, home: Path, shelf: Path) -> None:
+    """Decoders follow what a playlist names; the job's process may not."""
+    private = home / "private.ts"
+    private.write_bytes((shelf / "good.mp4").read_bytes())
+    lists = {
+        "list.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:4,\nfile://{private}\n#EXT-X-ENDLIST\n",
+        "list.ffconcat": f"ffconcat version 1.0\nfile {private}\n",
+    }
+    for name, text in lists.items():
+        job = server.done(server.form("/api/jobs/convert", [("file", (name, text.encode())), ("output", "a.mkv")]))
+        assert job["state"] == "failed", name
+
+
+class Internal(BaseHTTPRequestHandler):
+    """Something in the network that is not for strangers."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"internal")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def internal() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Internal)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/x"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_nothing_is_fetched_from_this_machine_or_its_network(server: Server, internal: str) -> None:
+    port = internal.rpartition(":")[2]
+    for url in (
+        internal,
+        f"http://localhost:{port}",
+        f"http://[::1]:{port}",
+        "http://169.254.169.254/latest/meta-data",
+    ):
+        answer = server.ask("POST", "/api/files", {"url": url})
+        assert answer.status in (403, 424), url
+        job = server.ask("POST", "/api/jobs/convert", {"inputs": [url]})
+        assert job.status in (403, 424)
+    hook = server.ask("POST", "/api/jobs/trouble", {"inputs": [], "webhook_url": internal})
+    assert hook.status in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "http://0.0.0.0/",
+        "http://10.0.0.1/",
+        "http://192.168.1.1/",
+        "http://172.16.0.1/",
+        "http://100.64.0.1/",
+        "http://169.254.169.254/",
+        "http://[::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[fd00::1]/",
+        "http://[fe80::1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://224.0.0.1/",
+    ],
+)
+def test_private_addresses_are_known_however_they_are_written(url: str) -> None:
+    with pytest.raises(NotAllowed, match="leads into this machine"):
+        fetch.check(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/y", "http://", "http://user:pass@example.org/", "gopher:x"]
+)
+def test_other_kinds_of_addresses_are_refused(url: str) -> None:
+    from cinemill.errors import RequestError
+
+    with pytest.raises(RequestError):
+        fetch.check(url)
+
+
+class Redirecting(Internal):
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.path[1:])
+        self.end_headers()
+
+
+def test_redirects_are_looked_at_anew(internal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A public server sends us to a private one: the first hop is let through as if it were public."""
+    from cinemill.jobs.shelf import Shelf
+
+    server = HTTPServer(("127.0.0.1", 0), Redirecting)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    allowed = iter([True])
+    monkeypatch.setattr(fetch, "_is_public", lambda address: next(allowed, False))
+    try:
+        with pytest.raises(NotAllowed, match="leads into this machine"):
+            fetch.kept(Shelf(tmp_path), f"http://127.0.0.1:{server.server_port}/{internal}")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_what_is_public_is_fetched(internal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cinemill.jobs.shelf import Shelf
+
+    monkeypatch.setenv("CINEMILL_ALLOW_PRIVATE_URLS", "1")
+    settings.cache_clear()
+    try:
+        stored = fetch.kept(Shelf(tmp_path), internal)
+        assert (stored.name, stored.path.read_bytes()) == ("x", b"internal")
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
+def test_nobody_is_told_of_the_machine(server: Server, film: str) -> None:
+    told = json.dumps(server.ask("GET", "/api/jobs").json) + json.dumps(server.ask("GET", "/api/files").json)
+    assert str(server.folder) not in told
+    assert os.environ["HOME"] not in told
