@@ -283,7 +283,11 @@ _A = {
 
 
 def _fits(kind: str, wanted: Sequence[str]) -> bool:
-    allowed = {"audio": ("audio", "video"), "subtitle": ("subtitle", "video"), "video": ("video", "image")}
+    allowed = {
+        "audio": ("audio", "video"),
+        "subtitle": ("subtitle", "video", "text"),
+        "text": ("text", "subtitle"),
+    }
     return "any" in wanted or any(kind in allowed.get(one, (one,)) for one in wanted)
 
 

@@ -49,6 +49,8 @@ _LANGUAGES = [
     "th",
     "id",
 ]
+_SHORT = ("crf", "dv", "fps", "lufs", "lut", "qc", "sdh", "vad", "vmaf", "vpy", "wer")
+"""Words that are letters."""
 _LONG = ("text", "script", "prompt", "initial_prompt", "chain")
 """Parameters that hold more than a line."""
 
@@ -147,8 +149,9 @@ def _rows(chosen: Sequence[Entry]) -> list[list[Entry]]:
 
 def label(name: str, unit: str | None = None) -> str:
     """`max_line_width` -> `Max line width (characters)`."""
-    words = name.replace("_", " ").replace("-", " ")
-    return words[:1].upper() + words[1:] + (f" ({unit})" if unit else "")
+    words = [word.upper() if word in _SHORT else word for word in name.replace("_", " ").replace("-", " ").split()]
+    told = " ".join(words)
+    return told[:1].upper() + told[1:] + (f" ({unit})" if unit else "")
 
 
 def component(entry: Entry, info: FieldInfo) -> Any:

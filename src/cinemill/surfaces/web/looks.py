@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LINES = 540
 """Height of pictures to judge a style by."""
 _GALLERY_LINES = 360
+_PLAIN = (".txt", ".md", ".markdown")
 
 
 def nothing() -> None:
@@ -39,7 +40,7 @@ def facts(path: Path, folder: Path) -> dict[str, Any]:
     try:
         info = read.probe(path)
     except CinemillError as error:
-        if path.suffix.lower() in files.SUFFIXES or path.suffix.lower() == ".txt":
+        if path.suffix.lower() in files.SUFFIXES or path.suffix.lower() in _PLAIN:
             return _text_facts(path)
         if path.suffix.lower() in (".cube", ".json", ".onnx", ".safetensors", ".pth", ".csv"):
             return {"kind": "data", "told": _size(path), "seconds": None, "poster": None}
@@ -54,7 +55,7 @@ def facts(path: Path, folder: Path) -> dict[str, Any]:
 def _text_facts(path: Path) -> dict[str, Any]:
     from cinemill.media.cues import files
 
-    if path.suffix.lower() == ".txt":
+    if path.suffix.lower() in _PLAIN:
         count = len(path.read_text("utf-8", "replace").split())
         return {"kind": "text", "told": f"{count} words", "seconds": None, "poster": None}
     found = files.read(path)

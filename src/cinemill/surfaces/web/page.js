@@ -41,7 +41,7 @@
     const kinds = home.dataset.kinds.split(" ");
     const many = home.dataset.many === "yes";
     const accepts = { video: "video/*,.mkv,.avi,.dv,.mts,.m2ts,.vob,.mxf", audio: "audio/*,video/*,.mkv,.avi,.mts,.m2ts,.mxf", image: "image/*",
-      subtitle: ".srt,.vtt,.ass,.ssa,.ttml,.dfxp,.xml,.lrc,.tsv,.json,.rttm,.txt" };
+      subtitle: ".srt,.vtt,.ass,.ssa,.ttml,.dfxp,.xml,.lrc,.tsv,.json,.rttm,.txt,video/*,.mkv" };
     // What a browser would grey out by its name may be media all the same; only narrow lists are worth having.
     const accept = kinds.every((kind) => accepts[kind]) ? kinds.map((kind) => accepts[kind]).join(",") : null;
     const notice = make("div", { class: "cm-notice" });

@@ -21,6 +21,7 @@ HINTS = {
     "audio": "or drop it here: any recording, also a video",
     "image": "or drop it here: JPEG, PNG, WebP, TIFF",
     "subtitle": "or drop it here: SRT, VTT, ASS, TTML, JSON, or a video with subtitles in it",
+    "text": "or drop it here: plain text",
     "any": "or drop it here",
 }
 CHOOSE = {
@@ -28,6 +29,7 @@ CHOOSE = {
     "audio": "Choose a recording or a video",
     "image": "Choose a picture",
     "subtitle": "Choose subtitles",
+    "text": "Choose a text",
     "any": "Choose a file",
 }
 

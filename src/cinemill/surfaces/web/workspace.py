@@ -10,6 +10,8 @@ from cinemill.errors import OpenFailed
 from cinemill.jobs.queue import Queue
 from cinemill.jobs.shelf import clean_name
 
+_MOST_TEXT = 8 << 20
+"""Bytes of what somebody types."""
 _MOST_PICTURES = 400
 """Pictures that are kept to look at; the oldest go first."""
 
@@ -48,6 +50,10 @@ class Workspace:
     def copied(self, path: str | Path) -> Path:
         """A file that arrived in a field of a form, at a lasting place."""
         return self.queue.shelf.keep(Path(path), Path(path).name).path
+
+    def written(self, text: str, name: str) -> Path:
+        """Text that was typed, as a file."""
+        return self.queue.shelf.write([text.encode()], name, _MOST_TEXT).path
 
     def named(self, name: str, job: str) -> Path:
         """Where something made of a job's output is written; it goes with the job."""

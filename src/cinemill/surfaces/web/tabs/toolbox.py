@@ -37,7 +37,7 @@ _FIRST = {
     "align": ("text", "language"),
     "degrade": ("chain", "strength"),
     "convert-subtitles": ("lay_out", "standard", "language"),
-    "narrate": ("text", "voice", "language", "speed"),
+    "narrate": ("engine", "voice", "language", "speed", "captions"),
 }
 _ENDINGS = {
     "convert": ("mp4", "mkv", "mov", "webm"),
@@ -96,6 +96,9 @@ def _tool(desk: Desk, name: str) -> None:
                 desk.source(f"{name}-{place}", [kind], label=_asks(name, place), many=operation.together)
                 for place, kind in enumerate(operation.inputs)
             ]
+            written = None
+            if operation.inputs == ("text",):
+                written = gr.Textbox(label="Or write it here", lines=6, max_lines=20, elem_id=f"text-{name}")
             form = desk.form(name, _FIRST.get(name, tuple(operation.params.model_fields)[:4]))
             ending = _ending(name)
             notice = widgets.notice()
@@ -104,15 +107,19 @@ def _tool(desk: Desk, name: str) -> None:
         with gr.Column(scale=6, min_width=320):
             done = desk.card(name, "What comes of it appears here, and stays.")
 
-    def start(memory: Memory, suffix: str, *values: Any) -> Sequence[Any]:
+    def start(memory: Memory, suffix: str, text: str | None, *values: Any) -> Sequence[Any]:
         chosen, entered = values[: len(sources)], values[len(sources) :]
-        inputs = [path for one in chosen for path in desk.paths_of(one)]
+        if text and text.strip():
+            inputs = [desk.workspace.written(text, "text.txt")]
+        else:
+            inputs = [path for one in chosen for path in desk.paths_of(one)]
         params = desk.given(form, entered)
         stem = inputs[0].stem if inputs else name
-        called = f"{stem}.{name}.{suffix}" if suffix and (operation.output == "file" or suffix) else ""
+        called = f"{stem}.{name}.{suffix}" if suffix else ""
         return desk.submit(memory, name, name, inputs, params, name=called, remember=params)
 
-    desk.on(run.click, start, [desk.memory, ending, *sources, *form.components], [done, desk.memory], notice)
+    asked = [desk.memory, ending, written or gr.State(""), *sources, *form.components]
+    desk.on(run.click, start, asked, [done, desk.memory], notice)
 
 
 def _asks(name: str, place: int) -> str:
