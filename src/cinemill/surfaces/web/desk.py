@@ -34,7 +34,7 @@ Memory = dict[str, Any]
 
 def people(error: CinemillError) -> str:
     """The sentence of an error with names of files, whose folders say nothing to whoever uploaded them."""
-    return re.sub(r"(?<![\w.])/(?:[^\s/]+/)+(?=[^\s/])", "", error.sentence)
+    return re.sub(r"(?<![\w./:])/(?:[^\s/]+/)+(?=[^\s/])", "", error.sentence)
 
 
 def plainly(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
