@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LINES = 540
 """Height of pictures to judge a style by."""
 _GALLERY_LINES = 360
+_EMPTY = 8.0
+"""Standard deviation of luma in code values below which a picture shows nothing."""
 _PLAIN = (".txt", ".md", ".markdown")
 
 
@@ -129,14 +131,19 @@ def _still(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _whole_picture(path: Path) -> Frame:
-    """A picture from the first half that needs no other to be decoded."""
+    """A picture with something in it that needs no other to be decoded; any, where all are empty."""
     from cinemill.media import read
     from cinemill.operations.video import indexed
 
     info = read.probe(path)
     index = indexed(info)
-    start = index.keyframes[len(index.keyframes) // 3] if index.keyframes else None
-    return next(iter(read.frames(info, start=start, index=index if start is not None else None)))
+    starts = index.keyframes[:: max(1, len(index.keyframes) // 4)] or (None,)
+    found: Frame | None = None
+    for start in [*starts[1:], starts[0]]:
+        found = next(iter(read.frames(info, start=start, index=index if start is not None else None)))
+        if found.planes[0].std() > _EMPTY * (1 << (found.layout.bits - 8)):
+            return found
+    return found if found is not None and not index.pts else frame_at(path, 0.5)
 
 
 @lru_cache(maxsize=8)
