@@ -14,7 +14,7 @@ from cinemill.catalogue import operations
 from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import Desk
 from cinemill.surfaces.web.eye import Eye
-from cinemill.surfaces.web.tabs import compose, goods, jobs, restore, stylize, subtitles, system, toolbox
+from cinemill.surfaces.web.tabs import compose, goods, jobs, later, restore, stylize, subtitles, system, toolbox
 from cinemill.surfaces.web.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ _TABS = (
     _Tab("Restore", restore.draw, ("restore",)),
     _Tab("Stylize", stylize.draw, ("stylize",)),
     _Tab("Compose", compose.draw, ("compose",)),
+    _Tab("Capture", later.capture, toolbox.CAPTURE),
+    _Tab("Learn", later.learn, toolbox.LEARN),
     _Tab("Toolbox", toolbox.draw),
     _Tab("Queue", jobs.draw),
     _Tab("Models & engines", goods.draw),

@@ -13,7 +13,9 @@ from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import QUIET, Desk, Memory
 from cinemill.surfaces.web.fields import label
 
-ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview", "capture", "learn", "train")
+CAPTURE, LEARN = ("capture",), ("learn", "train", "fine-tune")
+"""Operations whose tabs are there when they are."""
+ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview", *CAPTURE, *LEARN)
 """Operations that have a tab of their own, or are part of one."""
 _ORDER = (
     "convert",
@@ -68,13 +70,14 @@ def summary(name: str) -> str:
 def draw(desk: Desk) -> None:
     """Lay the tab out."""
     widgets.heading("Toolbox", "One thing at a time: convert, enlarge, burn, cut out the sound, compare, check.")
-    names = tools()
-    tool = gr.Radio(
-        [(label(name), name) for name in names],
-        value=names[0],
-        label="What would you like to do?",
-        elem_id="toolbox-tool",
-    )
+    choice(desk, tools(), "toolbox-tool")
+
+
+def choice(desk: Desk, names: Sequence[str], id: str) -> None:
+    """Operations to choose from, each with its form."""
+    told = [(label(name), name) for name in names]
+    several = len(names) > 1
+    tool = gr.Radio(told, value=names[0], label="What would you like to do?", elem_id=id, visible=several)
     groups: list[Any] = []
     for name in names:
         with gr.Column(visible=name == names[0], elem_id=f"tool-{name}") as group:
