@@ -32,6 +32,7 @@
       PlanMismatch             7     409   no       parts of another plan are in the way
       JobRunning               7     409   no       another process is working on it
       ChunkFailed              7     409   no       some chunks failed, the others are done and kept
+      UploadFailed             7     502   yes      the output is made, but cannot be sent where it belongs
       JobDied                  7     409   yes      the process of a queued job ended without a word
       JobStalled               7     409   yes      the process of a queued job did nothing any more
       QueueFull                7     429   yes      a server has as many jobs waiting as it takes
@@ -211,6 +212,11 @@ class JobRunning(JobError):
 
 class ChunkFailed(JobError):
     pass
+
+
+class UploadFailed(JobError):
+    http_status = 502
+    retry = "yes"
 
 
 class JobDied(JobError):

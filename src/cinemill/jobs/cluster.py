@@ -28,6 +28,7 @@ from typing import Any
 
 from cinemill.errors import CinemillError, EngineCrashed, EngineRefused, MissingResource, OpenFailed, PlanMismatch
 from cinemill.hardware import cores
+from cinemill.jobs import distant
 from cinemill.jobs.events import AtWork
 from cinemill.jobs.farm import Attempt, Farm, Verdict
 from cinemill.jobs.making import Elsewhere, Fault, Made, Progressing, Spoilt, Told, make, spaced
@@ -282,11 +283,13 @@ def _understood(order: _Order) -> Plan:
     if order.version != __version__:
         raise MissingResource(f"machine {here} has cinemill {__version__}, and the job is of {order.version}.")
     plan = Plan.model_validate_json(order.plan)
+    for path, address in plan.origins:
+        distant.brought(path, address)
     for path, meant in zip(plan.inputs, plan.signature.inputs):
         if not path.exists():
             raise OpenFailed(
                 f"{path} is not there on machine {here}. All machines of a cluster must see the inputs under the same "
-                "names, on NFS for instance."
+                "names, on NFS for instance, or fetch them from s3://."
             )
         found = identify(path)
         if (found.size, found.sample) != (meant.size, meant.sample):

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from cinemill import storage
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -20,7 +22,29 @@ class Event:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return storage.address(value) or str(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching(Event):
+    """An input is brought here from `address`; `total` bytes, None while that is not known."""
+
+    kind: ClassVar[str] = "fetching"
+    address: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending(Event):
+    """The output, which is whole, is sent to `address`."""
+
+    kind: ClassVar[str] = "sending"
+    address: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,10 @@ class Plan(BaseModel):
     """Whether the user allowed an output that exists to be replaced; resuming asks nothing again."""
     metrics: bool = False
     """Whether the output is to be measured against what it was made from."""
+    origins: tuple[tuple[Path, str], ...] = ()
+    """Files that were brought here, and the addresses they came from."""
+    destination: str | None = None
+    """The address that the output is sent to."""
     models: dict[str, str] = {}
     """SHA-256 of the weights of each model that the work needs, by how the model was named."""
     decided: dict[str, Any]
@@ -66,7 +70,7 @@ class Plan(BaseModel):
     @property
     def request(self) -> Request[Any]:
         params = self.operation.params.of(self.signature.params, self.signature.operation)
-        return Request(self.signature.operation, params, self.inputs, self.output)
+        return Request(self.signature.operation, params, self.inputs, self.output, self.origins, self.destination)
 
     @property
     def settled(self) -> Decided:
@@ -133,6 +137,8 @@ def plan(request: Request[Any], signature: Signature) -> Plan:
         inputs=tuple(path.resolve() for path in request.inputs),
         output=request.output.resolve() if request.output else None,
         folder=Path.cwd(),
+        origins=request.origins,
+        destination=request.destination,
         models=_digests(operation.models(decided)),
         decided=decided.model_dump(mode="json"),
         chunks=tuple(operation.cut(request, decided, signature.chunk_seconds)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cinemill.errors import Cancelled, ChunkFailed, CinemillError, DiskFull, OutputRefused
+from cinemill.jobs import distant
 from cinemill.jobs.events import AtWork, Done, Event, Joining, Noted, PartDone, Paused, Planned, Progress, Retried
 from cinemill.jobs.executors import Executor, Serial
 from cinemill.jobs.making import Spoilt, Told
@@ -36,7 +38,11 @@ def preview(
 ) -> Planned:
     """What `run` would begin with, or the error it would end with at once. Writes nothing."""
     _refuse(request, metrics)
-    refuse_existing(request.output, overwrite)
+    if request.destination:
+        distant.refuse_existing(request.destination, overwrite)
+    else:
+        refuse_existing(request.output, overwrite)
+    deque(distant.fetched(request.origins), maxlen=0)
     signature = sign(request, chunk_seconds)
     with _folder_for(request) as folder:
         old = None if restart else _unfinished(request, folder, signature)
@@ -61,9 +67,14 @@ def run(
     """
     started = time.monotonic()
     _refuse(request, metrics)
+    if request.destination:
+        distant.refuse_existing(request.destination, overwrite)
+    yield from distant.fetched(request.origins)
     signature = sign(request, chunk_seconds)
     with _folder_for(request) as folder:
         result = None if restart else folder.finished(signature, request.output)
+        if request.output and request.destination:
+            result = result or distant.made(request.output, signature)
         if result is None:
             asked = _Asked(request, signature, overwrite, restart, metrics)
             result = yield from _work(asked, folder, executor or Serial())
@@ -72,6 +83,9 @@ def run(
             folder.remove()
     outputs = [request.output.resolve()] if request.output else []
     outputs += map(Path, result.pop("files", []))
+    if request.destination:
+        outputs = yield from distant.sent(outputs, request.destination, overwrite, signature, result)
+    distant.forget(request.origins)
     yield Done(tuple(outputs), time.monotonic() - started, result)
 
 

@@ -7,15 +7,17 @@ one machine, or on many.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cinemill.catalogue import FileKind, Params, operations
+from cinemill import storage
+from cinemill.catalogue import FileKind, Params, file_kinds, operations
 from cinemill.catalogue import preset as named_preset
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class Request(Generic[P]):
     params: P
     inputs: tuple[Path, ...]
     output: Path | None
+    origins: tuple[tuple[Path, str], ...] = ()
+    """Files that are to be brought here first, and the addresses they come from."""
+    destination: str | None = None
+    """The address that the output is sent to when it is whole."""
 
 
 class Decided(BaseModel):
@@ -177,7 +183,32 @@ def get(name: str) -> Operation[Any, Any]:
 def request(
     name: str, inputs: Sequence[Path], output: Path | None, explicit: dict[str, Any], preset: str | None = None
 ) -> Request[Any]:
-    """A checked request. Precedence is one line: explicit > preset > default. Raises RequestError."""
+    """A checked request. Precedence is one line: explicit > preset > default. Addresses become the files that are
+    brought here from them. Raises RequestError.
+    """
     values = dict(named_preset(preset, name).params) if preset else {}
-    params = get(name).params.of(values | explicit, name)
-    return Request(name, params, tuple(inputs), output)
+    origins: dict[Path, str] = {}
+    job = json.dumps([str(Path.cwd()), name, [*map(str, inputs)], {**explicit}], default=str, sort_keys=True)
+
+    def local(value: Any) -> Any:
+        place = storage.address(value) if isinstance(value, Path | str) else None
+        if place is None:
+            return value
+        origins[path := storage.here(place, job)] = place
+        return path
+
+    known = get(name).params.model_fields
+    values |= {key: local(each) if key in known and file_kinds(known[key]) else each for key, each in explicit.items()}
+    params = get(name).params.of(values, name)
+    found = tuple(map(local, inputs))
+    return sent(Request(name, params, found, output, tuple(origins.items())))
+
+
+def sent(asked: Request[P]) -> Request[P]:
+    """With an output on this machine where an address was named, to be sent there later. Raises OutputRefused."""
+    place = storage.address(asked.output) if asked.output else None
+    if place is None:
+        return asked
+    storage.refuse(place)
+    job = f"{asked.operation} {asked.inputs} {asked.params.model_dump_json()}"
+    return replace(asked, output=storage.here(place, job), destination=place)

@@ -19,7 +19,7 @@ from cinemill.catalogue import preset as named_preset
 from cinemill.catalogue import save_preset as keep
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.jobs.plan import chunk_seconds as chunk_seconds
-from cinemill.operations import Operation, Request, get
+from cinemill.operations import Operation, Request, get, sent
 from cinemill.operations import request as request
 from cinemill.settings import settings
 
@@ -164,7 +164,7 @@ class Task:
             asked = replace(asked, output=self.stem.with_name(self.stem.name + suffix))
         if asked.output and any(_same(asked.output, path) for path in self.taken):
             raise OutputRefused(f"{asked.output} is an input; an input is never written to. Choose another output.")
-        return asked
+        return sent(asked)
 
 
 def batch(

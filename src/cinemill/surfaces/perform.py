@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from cinemill import storage
 from cinemill.catalogue import presets
 from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.jobs.events import Done, Event
@@ -37,7 +38,10 @@ class Common:
 
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="INPUT...", help="Files, or folders of videos; - reads a text from the pipe."),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files, folders of videos, or addresses: s3://, https://; - reads a text from the pipe.",
+        ),
     ] = None
     output: Annotated[
         str | None,
@@ -45,7 +49,7 @@ class Common:
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="File to make, or folder to put it in. Left out, it is called INPUT.OPERATION.SUFFIX here.",
+            help="File, folder or s3://BUCKET/KEY. Left out, it is called INPUT.OPERATION.SUFFIX here.",
         ),
     ] = None
     preset: Annotated[
@@ -145,7 +149,7 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
         count += 1
         try:
             request = task.request()
-            if (common.skip_existing or common.watch) and request.output and request.output.exists():
+            if (common.skip_existing or common.watch) and request.output and _exists(request):
                 viewer.skipped(request.output)
             else:
                 if not common.dry_run:
@@ -172,6 +176,12 @@ def _given(name: str, inputs: list[Path] | None) -> list[Path]:
     if reads_text and (not inputs or inputs == [Path("-")]):
         return [forms.piped(sys.stdin.buffer.read())]
     return inputs or []
+
+
+def _exists(request: Request[Any]) -> bool:
+    return (
+        storage.exists(request.destination) if request.destination else bool(request.output and request.output.exists())
+    )
 
 
 def _events(request: Request[Any], common: Common) -> Generator[Event, None, None]:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from cinemill import storage
 from cinemill.errors import CinemillError
 from cinemill.jobs import events as ev
 
@@ -107,6 +108,12 @@ class Console:
     def _joining(self, event: ev.Joining) -> None:
         self._advance("joining", event.share, "")
 
+    def _fetching(self, event: ev.Fetching) -> None:
+        self._advance("fetching", event.done / max(1, event.total or event.done), f"{event.done / 1e6:.0f} MB")
+
+    def _sending(self, event: ev.Sending) -> None:
+        self._advance("sending", event.done / max(1, event.total), f"{event.done / 1e6:.0f} MB")
+
     def _measuring(self, event: ev.Measuring) -> None:
         self._advance("measuring", event.share, "")
 
@@ -150,8 +157,10 @@ class Console:
         for note in event.result.get("notes", []):
             self.rich.print(f"  [yellow]·[/] {escape(note)}")
         for output in event.outputs:
-            told = f"[dim]{output.stat().st_size / 1e6:.1f} MB, {_clock(event.seconds)}[/]"
-            self.rich.print(f"[green]done[/] {escape(str(_near(output)))}  {told}")
+            address = storage.address(output)
+            size = "" if address else f"{output.stat().st_size / 1e6:.1f} MB, "
+            told = f"[dim]{size}{_clock(event.seconds)}[/]"
+            self.rich.print(f"[green]done[/] {escape(address or str(_near(output)))}  {told}")
 
     def failed(self, error: CinemillError, inputs: Sequence[Path]) -> None:
         self._complain(f"[bold red]error:[/] {escape(error.sentence)}")

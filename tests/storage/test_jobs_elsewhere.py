@@ -1,0 +1,67 @@
+"""Jobs whose files lie elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cinemill
+from cinemill import storage
+from cinemill.errors import OutputRefused, UploadFailed
+from cinemill.jobs.events import Fetching, Planned, Sending
+from cinemill.media import read
+from clips import md5
+from conftest import Web
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+HOW = {"codec": "ffv1", "threads": 1}
+
+
+def pictures(path: Path) -> list[str]:
+    return [md5(frame) for frame in read.frames(read.probe(path))]
+
+
+def test_operation_reads_and_writes_buckets(bucket: str, clip, tmp_path: Path) -> None:
+    storage.store(clip("h264_b.mp4"), f"{bucket}/in.mp4", False)
+    events = list(cinemill.events("process", f"{bucket}/in.mp4", f"{bucket}/out/made.mkv", **HOW))
+    assert [type(event) for event in events].index(Fetching) < [type(event) for event in events].index(Planned)
+    assert any(isinstance(event, Sending) for event in events)
+    assert events[-1].as_dict()["outputs"] == [f"{bucket}/out/made.mkv"]
+    storage.fetch(f"{bucket}/out/made.mkv", tmp_path / "made.mkv")
+    assert pictures(tmp_path / "made.mkv") == pictures(clip("h264_b.mp4"))
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()], "nothing stays here"
+    with pytest.raises(OutputRefused, match="exists already"):
+        cinemill.run("process", f"{bucket}/in.mp4", f"{bucket}/out/made.mkv", **HOW)
+
+
+def test_address_of_the_web_gives_its_name(web: Web, clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.body = clip("h264_b.mp4").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    done = cinemill.run("process", f"{web.url}/film.mp4?X-Amz-Signature=abc", **HOW)
+    assert done.outputs == (tmp_path / "film.process.mkv",)
+
+
+def test_output_that_could_not_be_sent_is_not_made_again(
+    bucket: str, clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = storage.store
+
+    def broken(*arguments: object) -> None:
+        raise UploadFailed("the line is down.")
+
+    monkeypatch.setattr(storage, "store", broken)
+    with pytest.raises(UploadFailed):
+        cinemill.run("process", clip("h264_b.mp4"), f"{bucket}/made.mkv", **HOW)
+    monkeypatch.setattr(storage, "store", real)
+    events = list(cinemill.events("process", clip("h264_b.mp4"), f"{bucket}/made.mkv", **HOW))
+    assert not any(event.kind == "part" for event in events)
+    assert storage.exists(f"{bucket}/made.mkv")
+
+
+def test_second_input_may_be_an_address(bucket: str, clip, tmp_path: Path) -> None:
+    titles = tmp_path / "a.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n\n")
+    storage.store(titles, f"{bucket}/a.srt", False)
+    cinemill.run("burn", clip("h264_b.mp4"), f"{bucket}/a.srt", tmp_path / "o.mkv", **HOW)
+    assert pictures(tmp_path / "o.mkv") != pictures(clip("h264_b.mp4"))
