@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cinemill.settings import settings
 from cinemill.storage import s3
 
-VARIABLES = ("STORAGE_", "BUCKET_", "AWS_", "PRESIGN_TTL")
+_NUMBERS = count()
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """`s3://things`, empty, with the environment that leads there."""
+    """`s3://NAME`, empty, with the environment that leads there."""
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -48,10 +49,9 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("STORAGE_REGION", "us-east-1")
     s3._files.cache_clear()
     files = s3._files(s3.account())
-    if files.exists("things"):
-        files.rm("things", recursive=True)
-    files.call_s3("create_bucket", Bucket="things")
-    yield "s3://things"
+    name = f"things-{next(_NUMBERS)}"
+    files.call_s3("create_bucket", Bucket=name)
+    yield f"s3://{name}"
     s3._files.cache_clear()
 
 

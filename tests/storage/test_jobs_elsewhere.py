@@ -59,9 +59,9 @@ def test_output_that_could_not_be_sent_is_not_made_again(
     assert storage.exists(f"{bucket}/made.mkv")
 
 
-def test_second_input_may_be_an_address(bucket: str, clip, tmp_path: Path) -> None:
+def test_parameter_may_name_an_address(bucket: str, clip, tmp_path: Path) -> None:
     titles = tmp_path / "a.srt"
     titles.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n\n")
     storage.store(titles, f"{bucket}/a.srt", False)
-    cinemill.run("burn", clip("h264_b.mp4"), f"{bucket}/a.srt", tmp_path / "o.mkv", **HOW)
+    cinemill.run("burn", clip("h264_b.mp4"), tmp_path / "o.mkv", file=f"{bucket}/a.srt", **HOW)
     assert pictures(tmp_path / "o.mkv") != pictures(clip("h264_b.mp4"))

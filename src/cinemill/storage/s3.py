@@ -32,6 +32,7 @@ _PIECE: Final = 16 << 20
 """Bytes of a piece of an upload or a download."""
 _PIECES: Final = 9000
 """Pieces of an upload at most; S3 takes 10 000."""
+_TRIES: Final = 6
 _LONGEST: Final = 7 * 24 * 3600
 """Seconds that S3 lets an address be signed for."""
 
@@ -122,7 +123,7 @@ def _files(where: Account) -> Any:
         token=where.token,
         client_kwargs={"region_name": where.region} if where.region else {},
         config_kwargs={
-            "retries": {"max_attempts": 6, "mode": "standard"},
+            "retries": {"max_attempts": _TRIES, "mode": "standard"},
             "connect_timeout": 15,
             "read_timeout": 60,
             **(careful if where.endpoint else {}),
