@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import cinemill
-from cinemill import storage
 from cinemill.errors import OutputRefused, UploadFailed
 from cinemill.jobs.events import Fetching, Planned, Sending
 from cinemill.media import read
+from cinemill.storage import elsewhere as storage
 from clips import md5
 from conftest import Web
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from cinemill import storage
 from cinemill.errors import (
     DownloadFailed,
     InvalidParams,
@@ -21,6 +20,7 @@ from cinemill.errors import (
     UploadFailed,
 )
 from cinemill.settings import settings
+from cinemill.storage import elsewhere as storage
 from cinemill.storage import s3
 from cinemill.storage.landing import Landing
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cinemill import storage
 from cinemill.errors import DownloadFailed, NotAllowed, OpenFailed, OutputRefused, RequestError, TooLarge
 from cinemill.settings import settings
+from cinemill.storage import elsewhere as storage
 from cinemill.storage import web as module
 from conftest import Web
 

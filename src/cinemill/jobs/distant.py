@@ -13,10 +13,10 @@ from typing import Any
 from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
-from cinemill import storage
 from cinemill.errors import OutputRefused
 from cinemill.jobs.events import Event, Fetching, Sending
 from cinemill.jobs.plan import Signature
+from cinemill.storage import elsewhere
 
 
 class _Made(BaseModel):
@@ -28,17 +28,17 @@ class _Made(BaseModel):
 
 
 def fetched(origins: Sequence[tuple[Path, str]]) -> Generator[Event, None, None]:
-    """Bring files here, unless they are here already. Raises what `storage.fetch` does."""
+    """Bring files here, unless they are here already. Raises what `elsewhere.fetch` does."""
     for path, address in origins:
         for done, total in _followed(lambda tell, path=path, address=address: brought(path, address, tell)):
             yield Fetching(address, done, total)
 
 
-def brought(path: Path, address: str, progress: storage.Progress | None = None) -> None:
+def brought(path: Path, address: str, progress: elsewhere.Progress | None = None) -> None:
     """Bring one file here; of several processes that want it, one does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.parent / "lock"):
-        storage.fetch(address, path, progress)
+        elsewhere.fetch(address, path, progress)
 
 
 def forget(origins: Sequence[tuple[Path, str]]) -> None:
@@ -49,7 +49,7 @@ def forget(origins: Sequence[tuple[Path, str]]) -> None:
 
 def refuse_existing(address: str, overwrite: bool) -> None:
     """Raises OutputRefused for an address where something is that may not be replaced."""
-    if not overwrite and storage.exists(address):
+    if not overwrite and elsewhere.exists(address):
         raise OutputRefused(f"{address} exists already; add --overwrite to replace it, or choose another output.")
 
 
@@ -69,7 +69,7 @@ def sent(
 ) -> Generator[Event, None, list[Path]]:
     """Send the output, and what came along with it, and throw it away here. Gives back the addresses as paths.
 
-    What cannot be sent is kept for the next run. Raises what `storage.store` does.
+    What cannot be sent is kept for the next run. Raises what `elsewhere.store` does.
     """
     first = outputs[0]
     _word(first).write_text(
@@ -79,7 +79,7 @@ def sent(
     for path, address in zip(outputs, addresses):
         size = path.stat().st_size
         for done, _ in _followed(
-            lambda tell, path=path, address=address: storage.store(path, address, overwrite, tell)
+            lambda tell, path=path, address=address: elsewhere.store(path, address, overwrite, tell)
         ):
             yield Sending(address, done, size)
     shutil.rmtree(first.parent, ignore_errors=True)
@@ -90,7 +90,7 @@ def _word(output: Path) -> Path:
     return output.with_name("made.json")
 
 
-def _followed(work: Callable[[storage.Progress], None]) -> Generator[tuple[int, int | None], None, None]:
+def _followed(work: Callable[[elsewhere.Progress], None]) -> Generator[tuple[int, int | None], None, None]:
     """How far `work` is, while a thread does it. Leaving early ends it at its next word."""
     words: queue.SimpleQueue[tuple[int, int | None] | BaseException | None] = queue.SimpleQueue()
     stop = threading.Event()

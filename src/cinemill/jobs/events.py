@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cinemill import storage
+from cinemill.storage import elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Path):
-        return storage.address(value) or str(value)
+        return elsewhere.address(value) or str(value)
     return value
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cinemill import storage
 from cinemill.catalogue import FileKind, Params, file_kinds, operations
 from cinemill.catalogue import preset as named_preset
+from cinemill.storage import elsewhere
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame
@@ -191,10 +191,10 @@ def request(
     job = json.dumps([str(Path.cwd()), name, [*map(str, inputs)], {**explicit}], default=str, sort_keys=True)
 
     def local(value: Any) -> Any:
-        place = storage.address(value) if isinstance(value, Path | str) else None
+        place = elsewhere.address(value) if isinstance(value, Path | str) else None
         if place is None:
             return value
-        origins[path := storage.here(place, job)] = place
+        origins[path := elsewhere.here(place, job)] = place
         return path
 
     known = get(name).params.model_fields
@@ -206,9 +206,9 @@ def request(
 
 def sent(asked: Request[P]) -> Request[P]:
     """With an output on this machine where an address was named, to be sent there later. Raises OutputRefused."""
-    place = storage.address(asked.output) if asked.output else None
+    place = elsewhere.address(asked.output) if asked.output else None
     if place is None:
         return asked
-    storage.refuse(place)
+    elsewhere.refuse(place)
     job = f"{asked.operation} {asked.inputs} {asked.params.model_dump_json()}"
-    return replace(asked, output=storage.here(place, job), destination=place)
+    return replace(asked, output=elsewhere.here(place, job), destination=place)

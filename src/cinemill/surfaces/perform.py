@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from cinemill import storage
 from cinemill.catalogue import presets
 from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.jobs.events import Done, Event
@@ -21,6 +20,7 @@ from cinemill.jobs.executors import PLACES, executor
 from cinemill.jobs.plan import CHUNK_SECONDS
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Request, get
+from cinemill.storage import elsewhere
 from cinemill.surfaces import forms, offers, show, watching
 
 
@@ -180,7 +180,9 @@ def _given(name: str, inputs: list[Path] | None) -> list[Path]:
 
 def _exists(request: Request[Any]) -> bool:
     return (
-        storage.exists(request.destination) if request.destination else bool(request.output and request.output.exists())
+        elsewhere.exists(request.destination)
+        if request.destination
+        else bool(request.output and request.output.exists())
     )
 
 

@@ -17,9 +17,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from cinemill import storage
 from cinemill.errors import CinemillError
 from cinemill.jobs import events as ev
+from cinemill.storage import elsewhere
 
 
 class Lines:
@@ -157,7 +157,7 @@ class Console:
         for note in event.result.get("notes", []):
             self.rich.print(f"  [yellow]·[/] {escape(note)}")
         for output in event.outputs:
-            address = storage.address(output)
+            address = elsewhere.address(output)
             size = "" if address else f"{output.stat().st_size / 1e6:.1f} MB, "
             told = f"[dim]{size}{_clock(event.seconds)}[/]"
             self.rich.print(f"[green]done[/] {escape(address or str(_near(output)))}  {told}")
