@@ -15,9 +15,11 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
+from cinemill.catalogue import Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
+from cinemill.filters.second_look import Taken, looked
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
@@ -31,21 +33,61 @@ _STILL = 1
 
 
 class Learned(Deinterlace):
-    size: Literal["fast", "balanced"] = "balanced"
-    """Which network: the larger sees finer and takes twice as long."""
+    size: Literal["fast", "balanced", "best"] = "balanced"
+    """Which network: balanced sees finer than fast and takes twice as long; best looks at its frames again, along the
+    motion, and takes five times as long."""
+    model: Weights | None = None
+    """A network of your own instead of fast or balanced, as `cinemill train` makes them: a name of `cinemill models list`, or a file."""
 
 
-@stream_filter("deinterlace.learned", halo=(1, 1), accepts=YUV + GREY, rate=double, field_order="progressive")
+def _halo(p: Learned) -> tuple[int, int]:
+    return (2, 2) if p.size == "best" else (1, 1)
+
+
+def _check(p: Learned, frame: Frame) -> None:
+    import numpy as np
+
+    from cinemill.models.weights import network, refuse_others
+
+    if p.model:
+        refuse_others(network("", p.model), np.zeros((1, 5, 16, 16), np.float32), (1, 1, 16, 16), p.model)
+
+
+@stream_filter(
+    "deinterlace.learned", halo=_halo, accepts=YUV + GREY, check=_check, rate=double, field_order="progressive"
+)
 def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     """Deinterlace with a network of our own: the best of all methods here."""
     from cinemill.hardware import cores
     from cinemill.models.weights import network
 
-    work = partial(_made, p=p, lines=network(f"deinterlace-{p.size}"))
-    return chain.from_iterable(parallel(windows(frames, 1, 1), work, cores()))
+    if p.size != "best":
+        work = partial(made, p=p, lines=network(f"deinterlace-{p.size}", p.model))
+        return chain.from_iterable(parallel(windows(frames, 1, 1), work, cores()))
+    work = partial(_taken, p=p, lines=network("deinterlace-balanced", p.model))
+    taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, cores()))
+    return looked(taken, network("deinterlace-best"), cores())
 
 
-def _made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Frame]:
+def _taken(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:
+    """What a frame becomes at field rate, for a second look."""
+    from cinemill.measure.motion import Still
+
+    window, place = around
+    frame = window[place]
+    order = p.field_order or frame.field_order
+    pictures = made(around, p.model_copy(update={"output": "field"}), lines)
+    stills = [Still(one.planes, one.layout.bits) for one in pictures]
+    if order == "progressive":
+        return [Taken(pictures[0], None, stills[0])]
+    first = int(order == "bff")
+    if p.output == "field":
+        return [Taken(one, (first + moment) % 2, still) for moment, (one, still) in enumerate(zip(pictures, stills))]
+    shown = replace(pictures[0], pts=frame.pts, time_base=frame.time_base)
+    return [Taken(shown, first, stills[0]), Taken(None, 1 - first, stills[1])]
+
+
+def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Frame]:
     """One frame, or two that share its time, of the one at a place in a window."""
     window, place = around
     frame = window[place]
@@ -56,11 +98,11 @@ def _made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> li
     length = after.pts - frame.pts if after else frame.duration or 1
     count = 2 if p.output == "field" else 1
     planes = [_Fields(window, place, number, order == "bff").whole(count, lines) for number in range(len(frame.planes))]
-    made = [replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)]
+    whole = [replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)]
     if count == 1:
-        return [replace(made[0], duration=length)]
+        return [replace(whole[0], duration=length)]
     halves = {"time_base": frame.time_base / 2, "duration": length}
-    return [replace(one, pts=2 * frame.pts + length * i, **halves) for i, one in enumerate(made)]
+    return [replace(one, pts=2 * frame.pts + length * i, **halves) for i, one in enumerate(whole)]
 
 
 class _Fields:

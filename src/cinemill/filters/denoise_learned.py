@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cinemill.catalogue import Field, Params
+from cinemill.catalogue import Field, Params, Weights
 from cinemill.filters import GREY, YUV, stream_filter
 from cinemill.filters.neighbours import repaired
 
 if TYPE_CHECKING:
     from cinemill.measure.motion import Floats, Still
+    from cinemill.measure.trails import Trails
     from cinemill.media.types import Frame, Plane
 
 _SILENT = 0.5
@@ -30,32 +31,51 @@ class Learned(Params):
     """How much of the noise is taken away. 0 leaves the picture as it is."""
     sigma: float | None = Field(None, gt=_SILENT, le=64, unit="code values")
     """Standard deviation of the noise, in steps of 8 bits. Left out, it is measured in each plane of each frame."""
+    model: Weights | None = None
+    """A network of your own, as `cinemill train` makes them: a name of `cinemill models list`, or a file."""
 
 
-@stream_filter("denoise.learned", halo=(1, 1), accepts=YUV + GREY)
+def _check(p: Learned, frame: Frame) -> None:
+    import numpy as np
+
+    from cinemill.models.weights import network, refuse_others
+
+    if p.model:
+        refuse_others(network("", p.model), np.zeros((1, 4, 16, 16), np.float32), (1, 1, 16, 16), p.model)
+
+
+@stream_filter("denoise.learned", halo=(1, 1), accepts=YUV + GREY, check=_check)
 def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     """Denoise with a network of our own: what is left is sharper, in one picture or many."""
-    from cinemill.measure.motion import noise_between
     from cinemill.measure.trails import Trails
     from cinemill.models.weights import network
 
-    trails, clean = Trails(), network("denoise-balanced")
+    trails, clean = Trails(), network("denoise-balanced", p.model)
 
     def repair(window: Sequence[Still], place: int) -> Sequence[Plane]:
         here = window[place]
-        beside = [next(trails.along(window, place, step), None) for step in (-1, 1)]
         planes = list(here.planes)
-        for number, values in enumerate(here.values):
-            others = [match.values(number) for match in beside if match]
-            sigma = p.sigma or max((noise_between(values, other) for other in others), default=0.0)
-            if sigma > _SILENT:
-                # At an end or a cut the one neighbour stands on both sides.
-                before, *_, after = (others or [values]) * 2
-                made = _cleaned(before, values, after, sigma, clean)
+        for number, (before, values, after, sigma) in enumerate(seen(trails, window, place)):
+            if (p.sigma or sigma) > _SILENT:
+                made = _cleaned(before, values, after, p.sigma or sigma, clean)
                 planes[number] = here.rounded(number, values + p.strength * (made - values))
         return planes
 
     return repaired(frames, 1, repair)
+
+
+def seen(trails: Trails, window: Sequence[Still], place: int) -> Iterator[tuple[Floats, Floats, Floats, float]]:
+    """Of each plane: what the picture before shows, moved onto it, the plane itself, the one after, and its noise.
+
+    At an end or a cut the one neighbour stands on both sides; a picture alone stands there three times.
+    """
+    from cinemill.measure.motion import noise_between
+
+    beside = [next(trails.along(window, place, step), None) for step in (-1, 1)]
+    for number, values in enumerate(window[place].values):
+        others = [match.values(number) for match in beside if match]
+        before, *_, after = (others or [values]) * 2
+        yield before, values, after, max((noise_between(values, other) for other in others), default=0.0)
 
 
 def _cleaned(before: Floats, here: Floats, after: Floats, sigma: float, network: Callable[[Any], Any]) -> Floats:

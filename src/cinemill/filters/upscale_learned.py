@@ -13,7 +13,7 @@ from functools import partial
 from itertools import tee
 from typing import TYPE_CHECKING, Any, Literal
 
-from cinemill.catalogue import Params
+from cinemill.catalogue import Params, Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
 from cinemill.filters.model import check_progressive
 
@@ -27,13 +27,25 @@ _STEP, _MARGIN = 4, 8
 class Learned(Params):
     scale: Literal[2, 4] = 2
     """How many times as wide and high the picture gets."""
+    model: Weights | None = None
+    """A network of your own, as `cinemill train` makes them: a name of `cinemill models list`, or a file."""
 
 
-@stream_filter("upscale.learned", halo=(0, 0), accepts=YUV + GREY, check=check_progressive)
+def _check(p: Learned, frame: Frame) -> None:
+    import numpy as np
+
+    from cinemill.models.weights import network, refuse_others
+
+    check_progressive(p, frame)
+    if p.model:
+        refuse_others(network("", p.model), np.zeros((1, 1, 16, 16), np.float32), (1, 1, 32, 32), p.model)
+
+
+@stream_filter("upscale.learned", halo=(0, 0), accepts=YUV + GREY, check=_check)
 def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     """Enlarge with a network of our own: fast, sharp and true to the picture."""
-    frames = _enlarged(frames)
-    return frames if p.scale == 2 else _enlarged(frames)
+    frames = _enlarged(frames, p.model)
+    return frames if p.scale == 2 else _enlarged(frames, p.model)
 
 
 def doubled(frames: Iterator[Frame]) -> Iterator[Frame]:
@@ -43,12 +55,12 @@ def doubled(frames: Iterator[Frame]) -> Iterator[Frame]:
     return lavfi.run(frames, "scale=w=2*iw:h=2*ih:flags=lanczos+accurate_rnd+full_chroma_inp")
 
 
-def _enlarged(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _enlarged(frames: Iterator[Frame], model: str | None) -> Iterator[Frame]:
     from cinemill.hardware import cores
     from cinemill.models.weights import network
 
     small, other = tee(frames)
-    return parallel(zip(small, doubled(other)), partial(_sharp, network=network("upscale-balanced")), cores())
+    return parallel(zip(small, doubled(other)), partial(_sharp, network=network("upscale-balanced", model)), cores())
 
 
 def _sharp(pair: tuple[Frame, Frame], network: Callable[[Any], Any]) -> Frame:

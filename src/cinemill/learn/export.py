@@ -92,7 +92,7 @@ def unseen(recipe: Recipe) -> tuple[Any, Any]:
     """Examples from clips that no recipe learns from: what is given, and what should come out."""
     task = tasks.TASKS[recipe.task](recipe)
     rng = np.random.default_rng(_UNSEEN)
-    clips = (tasks.clip(recipe.seed, _UNSEEN + number) for number in range(_CALIBRATED))
+    clips = (tasks.clip(recipe, _UNSEEN + number) for number in range(_CALIBRATED))
     given, wanted = zip(*(task.example(rng, clip) for clip in clips))
     return np.stack(given), np.stack(wanted)
 

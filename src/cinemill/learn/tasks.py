@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from fractions import Fraction
 from typing import Any
 
 import cv2
@@ -11,18 +12,30 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import nn
 
+from cinemill.filters import second_look
+from cinemill.filters.deinterlace_learned import Learned, made
 from cinemill.learn import leaves, nets
 from cinemill.learn.leaves import Clip
 from cinemill.learn.recipes import Recipe
+from cinemill.measure.motion import Still
+from cinemill.media.colour import Colour
+from cinemill.media.generation import generation
+from cinemill.media.types import Frame
+from cinemill.models.weights import network
 
 Floats = NDArray[Any]
 """float32"""
 FRAMES, SIDE = 5, 128
 """What a clip to learn from has."""
+_LEAD = 2
+"""Pictures before those of a clip that a codec sees too."""
 
 
 class Task(ABC):
     """How examples are made of clips, and the network that learns from them."""
+
+    frames = FRAMES
+    """How many a clip has."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -56,6 +69,28 @@ class Deinterlace(Task):
         return _floats(given), _floats(clip[2, None, 1::2])
 
 
+class Refine(Task):
+    """What `filters.second_look` shows of a picture that deinterlace-balanced made, and the lines as they were."""
+
+    frames = 8
+
+    def network(self) -> nn.Module:
+        return nets.Refiner(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        clip = _held(rng, clip)
+        lines = network("deinterlace-balanced")
+        window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
+        whole = [one for place in (1, 2) for one in made((window, place), Learned(), lines)]
+        at = int(rng.integers(1, 3))  # among pictures 2 to 5 of the clip
+        here, *beside = (Still(whole[i].planes, 8) for i in (at, at - 1, at + 1))
+        moved = [second_look.match(here, other).values(0) for other in beside]
+        values = [still.values[0] for still in (here, *beside)]
+        start = at % 2
+        wanted = clip[2 + at, 1 - start :: 2]
+        return second_look.given(values, moved, start), _floats(wanted[None, ::-1] if start else wanted[None])
+
+
 class Upscale(Task):
     """A picture whose pixels are the means of two by two, and the picture."""
 
@@ -81,12 +116,40 @@ class Denoise(Task):
         return np.concatenate([np.rint(noisy * 255) / np.float32(255), told]), whole[1:2]
 
 
-TASKS: dict[str, type[Task]] = {"deinterlace": Deinterlace, "upscale": Upscale, "denoise": Denoise}
+TASKS: dict[str, type[Task]] = {
+    "deinterlace": Deinterlace,
+    "refine": Refine,
+    "upscale": Upscale,
+    "denoise": Denoise,
+}
 
 
-def clip(seed: int, number: int) -> Clip:
-    """One of the clips that a recipe's seed draws."""
-    return leaves.clip(np.random.default_rng([seed, 0, number]), FRAMES, SIDE, SIDE)
+def clip(recipe: Recipe, number: int) -> Clip:
+    """One of the clips that a recipe draws."""
+    rng, frames = np.random.default_rng([recipe.seed, 0, number]), TASKS[recipe.task].frames
+    if np.random.default_rng([recipe.seed, 2, number]).random() >= recipe.coded:
+        return leaves.clip(rng, frames, SIDE, SIDE)
+    return _coded(rng, leaves.clip(rng, _LEAD + frames, SIDE, SIDE))[_LEAD:]
+
+
+def _coded(rng: Generator, clip: Clip) -> Clip:
+    """As a codec leaves it: still parts freeze, fine ones blur, blocks show; seldom much."""
+    grey = np.full((SIDE // 2, SIDE // 2), 128, np.uint8)
+    colour, tick = Colour("bt709", "bt709", "bt709", "limited"), Fraction(1, 25)
+    frames = [Frame((luma, grey, grey), "yuv420p", n, tick, 1, colour) for n, luma in enumerate(clip)]
+    if rng.random() < 0.7:
+        encoder, options = "libx264", {"crf": f"{rng.uniform(14, 32):.1f}", "preset": "veryfast"}
+    else:
+        step = str(int(rng.integers(2, 9)))
+        encoder, options = str(rng.choice(["mpeg2video", "mpeg4"])), {"qmin": step, "qmax": step}
+    return np.stack([frame.planes[0] for frame in generation(frames, encoder, options)])
+
+
+def _woven(first: Clip, second: Clip, pts: int) -> Frame:
+    """A frame of two pictures, the earlier in its upper lines."""
+    luma = first.copy()
+    luma[1::2] = second[1::2]
+    return Frame((luma,), "gray", pts, Fraction(1, 25), 1, field_order="tff")
 
 
 def _varied(rng: Generator, clip: Clip, crop: int) -> Clip:
@@ -119,10 +182,10 @@ def _held(rng: Generator, clip: Clip) -> Clip:
     """Now and then a picture stands still, or each is shown for two or three frames, as film and drawings are."""
     kind = rng.random()
     if kind < 0.06:
-        return clip[[2] * FRAMES]
+        return clip[[2] * len(clip)]
     if kind < 0.28:
         each, phase, start = int(rng.integers(2, 4)), int(rng.integers(0, 3)), int(rng.integers(0, 2))
-        return clip[np.minimum((np.arange(FRAMES) + phase) // each + start, FRAMES - 1)]
+        return clip[np.minimum((np.arange(len(clip)) + phase) // each + start, len(clip) - 1)]
     return clip
 
 

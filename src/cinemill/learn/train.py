@@ -55,12 +55,13 @@ class Progress:
 def clips(recipe: Recipe, folder: Path) -> Clip:
     """The clips to learn from, (clips, frames, height, width), drawn by all cores unless they are in `folder`."""
     path = folder / f"clips-{recipe.seed}-{recipe.clips}.npy"
+    frames = tasks.TASKS[recipe.task].frames
     if not path.exists():
         passing = path.with_suffix(".tmp")
-        shape = (recipe.clips, tasks.FRAMES, tasks.SIDE, tasks.SIDE)
+        shape = (recipe.clips, frames, tasks.SIDE, tasks.SIDE)
         drawn = np.lib.format.open_memmap(passing, "w+", np.uint8, shape)
         with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-            made = pool.map(tasks.clip, repeat(recipe.seed), range(recipe.clips), chunksize=32)
+            made = pool.map(tasks.clip, repeat(recipe), range(recipe.clips), chunksize=32)
             for number, clip in enumerate(made):
                 drawn[number] = clip
         drawn.flush()

@@ -13,8 +13,8 @@ from cinemill.errors import UnknownName
 class Recipe(Params):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
-    task: Literal["deinterlace", "upscale", "denoise"]
-    """What the network is for."""
+    task: Literal["deinterlace", "refine", "upscale", "denoise"]
+    """What the network is for. refine looks a second time at what deinterlace-balanced made."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
     deep: int = Field(..., ge=4, le=512)
@@ -23,6 +23,8 @@ class Recipe(Params):
     """Convolutions there."""
     clips: int = Field(6000, ge=16)
     """How many clips are drawn to learn from."""
+    coded: float = Field(0.0, ge=0, le=1)
+    """Share of the clips that went through a codec first, as most of what people have did."""
     steps: int = Field(20_000, ge=1)
     """How often the weights are changed."""
     batch: int = Field(12, ge=1)

@@ -7,23 +7,45 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cinemill.errors import MissingModel
+from cinemill.errors import InvalidParams, MissingModel, OpenFailed
 
 
-@lru_cache
-def network(name: str) -> Callable[[Any], Any]:
+def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
     """A network by its name, as a function of one array; made to be called from several threads at once.
 
-    Each call stays in its thread: pictures side by side are faster than one picture by all cores. Raises MissingModel.
+    `own` is one of the user's instead, a name of the store or a file. Each call stays in its thread: pictures side by
+    side are faster than one picture by all cores. Raises MissingModel, UnknownName, OpenFailed.
     """
-    import onnxruntime
-
     path = Path(__file__).with_name(f"{name}.onnx")
+    if own is not None:
+        from cinemill.models.sessions import located
+
+        path = located(own)
     if not path.is_file():
         raise MissingModel(f"network {name} is not part of this installation; install cinemill anew.")
+    return _opened(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _opened(path: Path, stamp: int) -> Callable[[Any], Any]:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own kinds
+        raise OpenFailed(f"{path} cannot be run by onnxruntime: {error}") from None
     given = session.get_inputs()[0].name
     return lambda array: session.run(None, {given: array})[0]
+
+
+def refuse_others(network: Callable[[Any], Any], given: Any, made: tuple[int, ...], what: str) -> None:
+    """Refuse a network that does not turn an array like `given` into one of shape `made`. Raises InvalidParams."""
+    try:
+        shape = tuple(network(given).shape)
+    except Exception as error:  # onnxruntime's own kinds
+        raise InvalidParams(f"{what} is not a network for this: {error}") from None
+    if shape != made:
+        raise InvalidParams(f"{what} is not a network for this: of {given.shape} it makes {shape} and not {made}.")
