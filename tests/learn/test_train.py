@@ -23,13 +23,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> list[train.Progress]:
-    return list(train.train(TINY, folder))
+    return list(train.learn(train.Drawn(TINY, folder), folder))
 
 
 def test_it_gets_better_than_it_began(trained: list[train.Progress], folder: Path) -> None:
     assert [told.done for told in trained] == list(range(1, 121))
     given, wanted = export.unseen(TINY)
-    net = train.learned(TINY, folder)
+    net = train.learned(train.Drawn(TINY, folder), folder)
     with torch.inference_mode():
         made = net(torch.from_numpy(given)).numpy()
         begun = tasks.Deinterlace(TINY).network()(torch.from_numpy(given)).numpy()
@@ -48,20 +48,20 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     for each in (whole, parts):
         each.mkdir()
         (each / clips.name).symlink_to(clips)
-    deque(train.train(short, whole), maxlen=0)
-    run = train._Run(short, tasks.Deinterlace(short), parts / "checkpoint.pt", "cpu")
-    examples = train.clips(short, parts)
+    courses = [train.Drawn(short, each) for each in (whole, parts)]
+    deque(train.learn(courses[0], whole), maxlen=0)
+    run = train._Run(courses[1], parts, "cpu")
     for step in range(11):
-        run.step(*map(torch.from_numpy, tasks.Deinterlace(short).batch(examples, step)))
+        run.step(*map(torch.from_numpy, courses[1].batch(step)))
     run.save()
-    deque(train.train(short, parts), maxlen=0)
-    one, other = (train.learned(short, each).state_dict() for each in (whole, parts))
+    deque(train.learn(courses[1], parts), maxlen=0)
+    one, other = (train.learned(*each).state_dict() for each in zip(courses, (whole, parts)))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_its_onnx_says_the_same_in_eight_bits(trained: list[train.Progress], folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
-    loss = export.export(train.learned(TINY, folder), TINY, path)
+    loss = export.export(train.learned(train.Drawn(TINY, folder), folder), TINY, path)
     assert -0.1 < loss < 0.5
     assert path.stat().st_size < 100_000
     odd = np.random.default_rng(1).random((1, 5, 20, 36), np.float32)
@@ -72,9 +72,10 @@ def test_its_onnx_says_the_same_in_eight_bits(trained: list[train.Progress], fol
 def test_other_tasks_get_better_too_and_go_into_eight_bits(task: str, folder: Path, tmp_path: Path) -> None:
     recipe = TINY.model_copy(update={"task": task})
     (tmp_path / "clips-0-48.npy").symlink_to(next(folder.glob("clips-*.npy")))
-    deque(train.train(recipe, tmp_path), maxlen=0)
+    course = train.Drawn(recipe, tmp_path)
+    deque(train.learn(course, tmp_path), maxlen=0)
     given, wanted = export.unseen(recipe)
-    net = train.learned(recipe, tmp_path)
+    net = train.learned(course, tmp_path)
     with torch.inference_mode():
         errors = [
             np.log(np.square(each(torch.from_numpy(given)).numpy() - wanted).mean((1, 2, 3))).mean()

@@ -98,7 +98,9 @@ def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> lis
     length = after.pts - frame.pts if after else frame.duration or 1
     count = 2 if p.output == "field" else 1
     planes = [_Fields(window, place, number, order == "bff").whole(count, lines) for number in range(len(frame.planes))]
-    whole = [replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)]
+    whole = [
+        replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)
+    ]
     if count == 1:
         return [replace(whole[0], duration=length)]
     halves = {"time_base": frame.time_base / 2, "duration": length}

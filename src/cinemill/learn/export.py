@@ -7,11 +7,13 @@ learned from.
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import torch
@@ -20,7 +22,9 @@ from torch import nn
 from cinemill.errors import InvalidParams
 from cinemill.learn import tasks
 from cinemill.learn.recipes import Recipe
+from cinemill.models import convert
 
+Precision = Literal["auto", "int8", "fp16", "fp32"]
 _GIVEN, _MADE = "given", "made"
 _OPSET: Final = 18
 _UNSEEN: Final = 1_000_000
@@ -30,6 +34,8 @@ _PICTURE: Final = 16
 """Channels at most of a convolution that makes the picture: four times four pixels."""
 _EXACT: Final = 1e-4
 """Largest difference between torch and ONNX before weights are made coarser."""
+_CHEAP: Final = 0.1
+"""Decibels that 8 bits may cost."""
 
 
 def export(net: nn.Module, recipe: Recipe, path: Path) -> float:
@@ -37,29 +43,64 @@ def export(net: nn.Module, recipe: Recipe, path: Path) -> float:
 
     Raises InvalidParams when a weight is no number, or ONNX does not say what torch says.
     """
+    return written(net, *unseen(recipe), path, "int8").lost
+
+
+@dataclass(frozen=True)
+class Written:
+    """How a network was written: the largest difference between torch and ONNX in full precision, and the decibels that
+    coarser weights cost.
+    """
+
+    precision: Precision
+    apart: float
+    lost: float
+
+
+def written(net: nn.Module, given: Any, wanted: Any, path: Path, precision: Precision) -> Written:
+    """Write `net` to `path`, and compare on examples (count, channels, height, width) of what it will see.
+
+    `auto` takes 8 bits where they cost no more than a tenth of a decibel. Raises InvalidParams when a weight is no
+    number, or ONNX does not say what torch says.
+    """
+    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
+        raise InvalidParams("the network has weights that are not numbers; train it anew, at a lower rate.")
+    with TemporaryDirectory(prefix="cinemill-") as folder:
+        whole = Path(folder, "whole.onnx")
+        _written(net, given, whole)
+        apart = _check(net, given, whole)
+        if precision in ("auto", "int8"):
+            coarse = Path(folder, "coarse.onnx")
+            _quantised(whole, given, coarse)
+            lost = _decibels(run(whole, given), wanted) - _decibels(run(coarse, given), wanted)
+            if precision == "int8" or lost <= _CHEAP:
+                shutil.copyfile(coarse, path)
+                return Written("int8", apart, lost)
+        if precision == "fp16":
+            half = convert.halved(whole)
+            shutil.copyfile(half, path)
+            return Written("fp16", apart, _decibels(run(whole, given), wanted) - _decibels(run(half, given), wanted))
+        shutil.copyfile(whole, path)
+    return Written("fp32", apart, 0.0)
+
+
+def _quantised(whole: Path, given: Any, path: Path) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    if not all(bool(torch.isfinite(value).all()) for value in net.state_dict().values()):
-        raise InvalidParams("the network has weights that are not numbers; train it anew, at a lower rate.")
-    given, wanted = unseen(recipe)
-    with TemporaryDirectory(prefix="cinemill-") as folder:
-        whole, plain = Path(folder, "whole.onnx"), Path(folder, "plain.onnx")
-        _written(net, given, whole)
-        _check(net, given, whole)
-        quant_pre_process(str(whole), str(plain), skip_symbolic_shape=True)
-        quantize_static(
-            str(plain),
-            str(path),
-            cast(CalibrationDataReader, _Examples(given)),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            op_types_to_quantize=["Conv", "Clip", "Add", "DepthToSpace"],
-            nodes_to_exclude=_kept(plain),
-        )
-        return _decibels(run(whole, given), wanted) - _decibels(run(path, given), wanted)
+    plain = whole.with_name("plain.onnx")
+    quant_pre_process(str(whole), str(plain), skip_symbolic_shape=True)
+    quantize_static(
+        str(plain),
+        str(path),
+        cast(CalibrationDataReader, _Examples(given)),
+        quant_format=QuantFormat.QDQ,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        op_types_to_quantize=["Conv", "Clip", "Add", "DepthToSpace"],
+        nodes_to_exclude=_kept(plain),
+    )
 
 
 def _kept(path: Path) -> list[str]:
@@ -124,10 +165,11 @@ def _written(net: nn.Module, given: Any, path: Path) -> None:
 
 
 @torch.inference_mode()
-def _check(net: nn.Module, given: Any, path: Path) -> None:
+def _check(net: nn.Module, given: Any, path: Path) -> float:
     apart = float(np.abs(net(torch.from_numpy(given)).numpy() - run(path, given)).max())
     if not apart < _EXACT:
         raise InvalidParams(f"ONNX differs from torch by up to {apart:.2g}; {_EXACT:g} is allowed.")
+    return apart
 
 
 def _decibels(made: Any, wanted: Any) -> float:

@@ -122,3 +122,14 @@ class Denoiser(nn.Module):
         pictures = torch.cat([given[:, :3] - 0.5, 8 * given[:, 3:]], 1)
         before, after, rest = self.body(pictures).split(1, 1)
         return here + before * (given[:, :1] - here) + after * (given[:, 2:3] - here) + rest
+
+
+class Painter(nn.Module):
+    """A picture as it should be: (B, 3, H, W) -> (B, 3, H, W), red, green and blue. What is learned is the change."""
+
+    def __init__(self, width: int, deep: int, depth: int) -> None:
+        super().__init__()
+        self.body = Body(3, 3, width, deep, depth)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return picture + self.body(picture - 0.5)

@@ -1,61 +1,372 @@
-"""A recipe -> weights. Killed at any moment, it goes on where it was and ends with the same weights.
+"""A course -> weights. Killed at any moment, it goes on where it was and ends with the same weights.
 
-The clips are drawn once into a file; what a step learns from follows from its number. Weights, their running mean and
-the optimiser's state are saved together, under a passing name and then renamed.
-Sources: AdamW, I. Loshchilov and F. Hutter, 2019; the loss is the mean logarithm of each example's squared error, so
-that a decibel counts the same on easy and on hard ones.
+What a step learns from follows from its number. Weights, their running mean, the best so far and the optimiser's state
+are saved together, under a passing name and then renamed. `progress.jsonl` has a line for every few steps, and
+`samples` pictures that are not learned from, as they get better; both are for people and for pages.
+Sources: AdamW, I. Loshchilov and F. Hutter, 2019.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cinemill.errors import InvalidParams, PlanMismatch
 from cinemill.hardware import cores
-from cinemill.learn import tasks
+from cinemill.learn import losses, tasks
 from cinemill.learn.leaves import Clip
-from cinemill.learn.recipes import Recipe
+from cinemill.learn.recipes import Recipe, Schedule
 
+Floats = Any
+"""float32 array."""
+Example = tuple[Floats, Floats]
+"""What is given and what should come out, (channels, height, width) from 0 to 1."""
 _WARMING: Final = 200
-"""Steps in which the rate rises to its full size."""
+"""Steps in which the rate rises to its full size, or a tenth of all, if that is less."""
 _LAST: Final = 0.02
 """Share of the rate that is left at the end."""
 _BORDER: Final = 4
 """Lines and columns at the edge that do not count; a network cannot know what is beyond."""
-_NOISE: Final = (1.0 / 255) ** 2
-"""Squared error below which an example is good enough."""
+_FLOOR: Final = 1e-6
+"""Mean squared error below which nothing is seen: 60 dB."""
 _MEAN: Final = 0.999
-"""How much of the running mean of the weights a step keeps."""
+"""How much of the running mean of the weights a step keeps, at most."""
 _SAVED: Final = 60.0
 """Seconds between checkpoints."""
+_TOLD: Final = 20
+"""Steps between lines of the progress."""
+_BETTER: Final = 0.005
+"""Decibels that count as getting better."""
+
+
+class Course(Protocol):
+    """What there is to learn, and from what."""
+
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that decides the weights; what was begun by other facts is not gone on with."""
+        ...
+
+    def network(self) -> nn.Module:
+        """The network as it begins; what is drawn by chance is drawn from torch's own."""
+        ...
+
+    def batch(self, step: int) -> tuple[Floats, Floats]:
+        """The examples of a step: (examples, channels, height, width)."""
+        ...
+
+    @property
+    def held(self) -> Sequence[Example]:
+        """Examples that are not learned from. There may be none."""
+        ...
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` steps, and the running mean of the loss in decibels of PSNR."""
+    """`done` of `total` steps; running means of the loss and of the PSNR of examples; of held ones the PSNR when it was
+    last looked at, and the best so far. `stopped`: it has not got better for long, and no step follows.
+    """
 
     done: int
     total: int
     psnr: float
+    loss: float = 0.0
+    held: float | None = None
+    best: float | None = None
+    rate: float = 0.0
+    stopped: bool = False
+
+
+def learn(course: Course, folder: Path, device: str = "cpu") -> Iterator[Progress]:
+    """Learn by a course, keeping checkpoints in `folder`; `learned` gives the network afterwards.
+
+    Raises PlanMismatch when something else is being learned there, InvalidParams when the loss is no number.
+    """
+    run = _Run(course, folder, device)
+    if run.finished:
+        yield run.progress()
+        return
+    saved = time.monotonic()
+    with ThreadPoolExecutor(1) as ahead:
+        upcoming = ahead.submit(course.batch, run.done)
+        while not run.finished:
+            given, wanted = upcoming.result()
+            if run.done + 1 < course.schedule.steps:
+                upcoming = ahead.submit(course.batch, run.done + 1)
+            run.step(torch.from_numpy(given), torch.from_numpy(wanted))
+            if time.monotonic() - saved > _SAVED or run.finished:
+                run.save()
+                saved = time.monotonic()
+            yield run.progress()
+
+
+def learned(course: Course, folder: Path) -> nn.Module:
+    """The network as the last checkpoint has it: the best so far, or else the running mean of its weights."""
+    run = _Run(course, folder, "cpu")
+    if run.best is not None:
+        run.mean.load_state_dict(run.best)
+    return run.mean.eval()
+
+
+def psnr(made: Tensor, wanted: Tensor) -> float:
+    """The mean over examples in dB, without their borders."""
+    errors = _inner(made - wanted).square().mean((1, 2, 3))
+    return float(-10 * torch.log10(errors + _FLOOR).mean())
+
+
+@torch.inference_mode()
+def judged(net: nn.Module, held: Sequence[Example]) -> float:
+    """The mean PSNR of what a network makes of examples, in dB."""
+    net.eval()
+    return float(np.mean([psnr(net(_one(given)), _one(wanted)) for given, wanted in held]))
+
+
+def _one(values: Floats) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))[None]
+
+
+def _inner(values: Tensor) -> Tensor:
+    """Without the borders; a field has half as many lines."""
+    return values[..., _BORDER // 2 : -_BORDER // 2, _BORDER:-_BORDER]
+
+
+class _Run:
+    """Weights, their running mean, and what the optimiser remembers, after so many steps."""
+
+    def __init__(self, course: Course, folder: Path, device: str) -> None:
+        self.course, self.device, self.folder = course, device, folder
+        self.path, self.schedule = folder / "checkpoint.pt", course.schedule
+        torch.manual_seed(self.schedule.seed)
+        torch.set_num_threads(cores())
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        self.net = course.network().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.mean = copy.deepcopy(self.net)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), self.schedule.rate, (0.9, 0.99), weight_decay=1e-4)
+        self.loss_of = losses.loss(self.schedule.loss)
+        self.done, self.loss, self.psnr = 0, 0.0, 0.0
+        self.held: float | None = None
+        self.top: float | None = None
+        self.best: dict[str, Tensor] | None = None
+        self.worse = 0
+        self.short = _shortens(device)
+        if self.path.exists():
+            self._resume(torch.load(self.path, map_location=device, weights_only=True))
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.schedule.steps or self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        return 0 < self.schedule.patience <= self.worse
+
+    def progress(self) -> Progress:
+        rate = self.schedule.rate * _share(self.done, self.schedule.steps)
+        return Progress(
+            self.done, self.schedule.steps, self.psnr, self.loss, self.held, self.top, rate, stopped=self.stopped
+        )
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        facts = json.loads(json.dumps(self.course.facts, default=str))
+        for name, was in json.loads(state["facts"]).items():
+            if was != facts.get(name):
+                raise PlanMismatch(
+                    f"what is being learned in {self.folder} has {name} {was}, now it is {facts.get(name)}. Ask as "
+                    "before to go on with it, or begin anew.",
+                    field=name,
+                    was=was,
+                    now=facts.get(name),
+                )
+        self.net.load_state_dict(state["net"])
+        self.mean.load_state_dict(state["mean"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.done, self.loss, self.psnr, self.worse = (state[name] for name in ("done", "loss", "psnr", "worse"))
+        self.held, self.top, self.best = state["held"], state["top"], state["best"]
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop lines of progress that come after the checkpoint: their steps are made again."""
+        if self._log.exists():
+            kept = [line for line in self._log.read_text("utf-8").splitlines() if _step_of(line) <= self.done]
+            self._log.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "progress.jsonl"
+
+    def save(self) -> None:
+        passing = self.path.with_suffix(".tmp")
+        parts = {"net": self.net, "mean": self.mean, "optimiser": self.optimiser}
+        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+        numbers = {name: getattr(self, name) for name in ("done", "loss", "psnr", "worse", "held", "top", "best")}
+        with passing.open("wb") as file:
+            torch.save(state | numbers | {"facts": json.dumps(self.course.facts, default=str)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        passing.replace(self.path)
+
+    def step(self, given: Tensor, wanted: Tensor) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.schedule.rate * _share(self.done, self.schedule.steps)
+        self.net.train()
+        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.short):
+            made = self.net(given.to(self.device, memory_format=torch.channels_last)).float()
+        wanted = wanted.to(self.device)
+        loss = self.loss_of(_inner(made), _inner(wanted))
+        if not bool(torch.isfinite(loss)):
+            raise InvalidParams(f"at step {self.done + 1} the loss is no number any more; take a lower rate.")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
+        self.optimiser.step()
+        self._follow()
+        kept = min(0.995, self.done / (self.done + 10))
+        self.loss = kept * self.loss + (1 - kept) * loss.item()
+        self.psnr = kept * self.psnr + (1 - kept) * psnr(made.detach(), wanted)
+        self.done += 1
+        if self.course.held and (self.done % self.schedule.check == 0 or self.done == self.schedule.steps):
+            self._look()
+        if self.done % _TOLD == 0 or self.done in (1, self.schedule.steps):
+            self._tell()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        kept = min(_MEAN, (self.done + 1) / (self.done + 10))
+        for mean, weight in zip(self.mean.parameters(), self.net.parameters()):
+            mean.lerp_(weight, 1 - kept)
+
+    def _look(self) -> None:
+        """Judge the running mean by what is not learned from, and keep it if it is the best so far."""
+        seen = copy.deepcopy(self.mean).to("cpu")
+        self.held = judged(seen, self.course.held)
+        if self.top is None or self.held > self.top + _BETTER:
+            self.top, self.worse = self.held, 0
+            self.best = {name: value.clone() for name, value in seen.state_dict().items()}
+        else:
+            self.worse += 1
+        _sample(seen, self.course.held[0], self.folder / "samples" / f"{self.done:07d}.jpg")
+
+    def _tell(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        line = asdict(self.progress()) | {"time": round(time.time(), 1)}
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        for name in ("loss", "psnr", "held", "rate") if self._board else ():
+            if line[name] is not None:
+                self._board.add_scalar(name, line[name], self.done)
+
+    @cached_property
+    def _board(self) -> Any:
+        """TensorBoard's writer, where that is installed."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter  # pyright: ignore[reportMissingImports]
+        except ImportError:
+            return None
+        return SummaryWriter(str(self.folder / "tensorboard"))
+
+
+def _step_of(line: str) -> int:
+    try:
+        return int(json.loads(line)["done"])
+    except (ValueError, KeyError, TypeError):  # cut off by a kill
+        return 1 << 62
+
+
+def progress(folder: Path) -> list[dict[str, Any]]:
+    """The lines of progress of what was learned in `folder`, for curves; none before the first."""
+    path = folder / "progress.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if _step_of(line) < 1 << 62]
+
+
+def _sample(net: nn.Module, example: Example, path: Path) -> None:
+    """Side by side what is given, what is made of it, and what should be."""
+    from cinemill.measure import sheet
+
+    given, wanted = example
+    with torch.inference_mode():
+        made = net.eval()(_one(given))[0].numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = wanted.shape[1:]
+    shown = [_shown(each, height, width) for each in (given, made, wanted)]
+    path.write_bytes(sheet.jpeg(np.hstack(shown), 90))
+
+
+def _shown(values: Floats, height: int, width: int) -> Any:
+    """(height, width, 3) uint8: colours as they are, else the picture in the middle in grey."""
+    import cv2
+
+    channels = len(values)
+    # Of three pictures and their noise it is the second, of five fields the third.
+    picture = values if channels == 3 else np.repeat(values[{4: 1, 5: 2}.get(channels, 0)][None], 3, 0)
+    coded = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+    return cv2.resize(coded, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def _shortens(device: str) -> bool:
+    """Whether arithmetic in bfloat16, which is twice as fast where there is any, can be had."""
+    if device == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported())  # pyright: ignore[reportPrivateUsage]
+    return device.startswith("cuda") and torch.cuda.is_bf16_supported()
+
+
+def _share(done: int, steps: int) -> float:
+    """How much of the rate a step takes."""
+    falling = 0.5 * (1 + math.cos(math.pi * done / steps))
+    return min(1.0, (done + 1) / min(_WARMING, max(1, steps // 10))) * (_LAST + (1 - _LAST) * falling)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A course by a recipe: the clips are drawn once into a file in `folder`."""
+
+    schedule: Recipe
+    folder: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.schedule.model_dump(mode="json")
+
+    @cached_property
+    def _task(self) -> tasks.Task:
+        return tasks.TASKS[self.schedule.task](self.schedule)
+
+    @cached_property
+    def _clips(self) -> Clip:
+        return clips(self.schedule, self.folder)
+
+    def network(self) -> nn.Module:
+        return self._task.network()
+
+    def batch(self, step: int) -> tuple[Floats, Floats]:
+        return self._task.batch(self._clips, step)
+
+    @property
+    def held(self) -> Sequence[Example]:
+        return ()
 
 
 def clips(recipe: Recipe, folder: Path) -> Clip:
     """The clips to learn from, (clips, frames, height, width), drawn by all cores unless they are in `folder`."""
-    path = folder / f"clips-{recipe.seed}-{recipe.clips}.npy"
     frames = tasks.TASKS[recipe.task].frames
+    path = folder / f"clips-{recipe.seed}-{recipe.clips}.npy"
     if not path.exists():
         passing = path.with_suffix(".tmp")
         shape = (recipe.clips, frames, tasks.SIDE, tasks.SIDE)
@@ -67,97 +378,3 @@ def clips(recipe: Recipe, folder: Path) -> Clip:
         drawn.flush()
         passing.replace(path)
     return np.load(path, mmap_mode="r")
-
-
-def train(recipe: Recipe, folder: Path, device: str = "cpu") -> Iterator[Progress]:
-    """Learn by `recipe`, keeping clips and checkpoints in `folder`; `learned` gives the network afterwards."""
-    task = tasks.TASKS[recipe.task](recipe)
-    run = _Run(recipe, task, folder / "checkpoint.pt", device)
-    examples = clips(recipe, folder)
-    saved = time.monotonic()
-    with ThreadPoolExecutor(1) as ahead:
-        upcoming = ahead.submit(task.batch, examples, run.done)
-        while run.done < recipe.steps:
-            given, wanted = upcoming.result()
-            upcoming = ahead.submit(task.batch, examples, run.done + 1)
-            run.step(torch.from_numpy(given), torch.from_numpy(wanted))
-            if time.monotonic() - saved > _SAVED or run.done == recipe.steps:
-                run.save()
-                saved = time.monotonic()
-            yield Progress(run.done, recipe.steps, -run.loss * 10 / math.log(10))
-
-
-def learned(recipe: Recipe, folder: Path) -> nn.Module:
-    """The network as the last checkpoint has it: the running mean of its weights."""
-    task = tasks.TASKS[recipe.task](recipe)
-    return _Run(recipe, task, folder / "checkpoint.pt", "cpu").mean.eval()
-
-
-class _Run:
-    """Weights, their running mean, and what the optimiser remembers, after so many steps."""
-
-    def __init__(self, recipe: Recipe, task: tasks.Task, path: Path, device: str) -> None:
-        self.recipe, self.path, self.device = recipe, path, device
-        torch.manual_seed(recipe.seed)
-        torch.set_num_threads(cores())
-        self.net = task.network().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.mean = copy.deepcopy(self.net)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), recipe.rate, (0.9, 0.99), weight_decay=1e-4)
-        self.done, self.loss = 0, 0.0
-        self.short = _shortens(device)
-        if path.exists():
-            self._resume(torch.load(path, map_location=device, weights_only=True))
-
-    def _resume(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.mean.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.done, self.loss = state["done"], state["loss"]
-
-    def save(self) -> None:
-        passing = self.path.with_suffix(".tmp")
-        parts = {"net": self.net, "mean": self.mean, "optimiser": self.optimiser}
-        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
-        with passing.open("wb") as file:
-            torch.save(state | {"done": self.done, "loss": self.loss}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        passing.replace(self.path)
-
-    def step(self, given: Tensor, wanted: Tensor) -> None:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate * _share(self.done, self.recipe.steps)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.short):
-            made = self.net(given.to(self.device, memory_format=torch.channels_last))
-        loss = _loss(made.float(), wanted.to(self.device))
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.net.parameters(), 0.5)
-        self.optimiser.step()
-        self._follow()
-        self.loss = loss.item() if self.done == 0 else 0.995 * self.loss + 0.005 * loss.item()
-        self.done += 1
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        kept = min(_MEAN, (self.done + 1) / (self.done + 10))
-        for mean, weight in zip(self.mean.parameters(), self.net.parameters()):
-            mean.lerp_(weight, 1 - kept)
-
-
-def _shortens(device: str) -> bool:
-    """Whether arithmetic in bfloat16, which is twice as fast where there is any, can be had."""
-    if device == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported())  # pyright: ignore[reportPrivateUsage]
-    return device == "cuda" and torch.cuda.is_bf16_supported()
-
-
-def _share(done: int, steps: int) -> float:
-    """How much of the rate a step takes."""
-    falling = 0.5 * (1 + math.cos(math.pi * done / steps))
-    return min(1.0, (done + 1) / _WARMING) * (_LAST + (1 - _LAST) * falling)
-
-
-def _loss(made: Tensor, wanted: Tensor) -> Tensor:
-    apart = (made - wanted)[..., _BORDER // 2 : -_BORDER // 2, _BORDER:-_BORDER]
-    return torch.log(apart.square().mean((1, 2, 3)) + _NOISE).mean()

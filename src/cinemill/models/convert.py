@@ -90,7 +90,7 @@ def convert(
         if numbers != "fp32":
             if numbers == "fp16":
                 _check_reach(made, contract, pictures)
-            made = _halved(made) if numbers == "fp16" else _quantised(made, contract, calibration)
+            made = halved(made) if numbers == "fp16" else _quantised(made, contract, calibration)
             _annotate(made, contract, source, numbers)
             compared = _compared(source, made, contract, pictures)
         if not compared.psnr >= _LEAST_PSNR[numbers]:  # also when it is not a number
@@ -280,7 +280,7 @@ def _check_reach(plain: Path, contract: Contract, pictures: Sequence[Floats]) ->
             )
 
 
-def _halved(plain: Path) -> Path:
+def halved(plain: Path) -> Path:
     """16-bit numbers inside, 32-bit ones at both ends."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16

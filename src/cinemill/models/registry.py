@@ -121,6 +121,29 @@ class File(_Entry):
     """Not every publisher has it; its absence is not an error."""
 
 
+class Provenance(_Entry):
+    """How a model of the user's own was made. PSNR in dB, on pictures that it did not learn from."""
+
+    task: str
+    """What was learned."""
+    recipe: dict[str, Any]
+    """Everything that was asked for and is not the default."""
+    learned_from: int
+    """Pictures."""
+    held_back: int
+    """Pictures that it was judged by."""
+    psnr_given: float | None = None
+    """Of the pictures as they are given; None where they are of another size or kind."""
+    psnr_before: float | None = None
+    """Of what the network that it began with makes; None when it began with nothing."""
+    psnr_after: float
+    """Of what it makes."""
+    precision: str
+    """Of its numbers."""
+    apart: float
+    """Largest difference between ONNX and torch before weights were made coarser, white being 1."""
+
+
 class Model(_Entry):
     """Weights under a name, from somewhere, for something."""
 
@@ -140,6 +163,8 @@ class Model(_Entry):
     """What goes in and out; None where an engine or OpenCV sees to that."""
     files: tuple[File, ...] = Field(min_length=1)
     """The first is the one that is loaded."""
+    provenance: Provenance | None = None
+    """How it was made, where it was made here or by somebody else with `cinemill train`."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> Model:

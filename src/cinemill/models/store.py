@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,9 +20,14 @@ from filelock import FileLock, Timeout
 
 from cinemill.errors import DownloadFailed, LicenceNotAccepted, MissingModel, ModelRefused, OpenFailed, OutputRefused
 from cinemill.models import download, incoming, registry
-from cinemill.models.registry import File, Licence, Model, Task
+from cinemill.models.registry import File, Licence, Model, Provenance, Task, Tensor
 
 Say = Callable[[str], None]
+_ENTRY = "model.yaml"
+_SAFE = (".onnx", ".safetensors", ".data")
+"""How names of files end that carry no program."""
+_LARGEST = 16 * 2**30
+"""Bytes that an exported model may unfold to."""
 
 
 def _aloud(sentence: str) -> None:
@@ -98,7 +104,7 @@ def verify(name: str) -> list[Check]:
 def remove(name: str) -> int:
     """Delete the model's files; how many bytes that gave back. Raises UnknownName."""
     folder = registry.folder() / name
-    is_imported = registry.NAME.fullmatch(name) and (folder / "model.yaml").exists()
+    is_imported = registry.NAME.fullmatch(name) and (folder / _ENTRY).exists()
     if not is_imported:  # which may be unreadable
         registry.find(name)
     freed = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -123,12 +129,7 @@ def import_file(
         raise OpenFailed(f"{source} is not a file.")
     if name in registry.ours():
         return _adopt(registry.ours()[name], source, accept_license, say)
-    if not registry.NAME.fullmatch(name):
-        raise ModelRefused(
-            f"a model cannot be called {name!r}: lower-case letters, digits, dots and hyphens make a name."
-        )
-    if (registry.folder() / name).exists():
-        raise ModelRefused(f"there is a model called {name}; choose another name, or `cinemill models rm {name}`.")
+    refuse_taken(name)
     found = incoming.examine(source)
     files = tuple(File(name=each, sha256=_digest(source.parent / each)) for each in found.files)
     model = Model(
@@ -142,6 +143,113 @@ def import_file(
         files=files,
     )
     _take(model, source.parent)
+    return model
+
+
+def refuse_taken(name: str, replace: bool = False) -> None:
+    """Refuse a name that a model cannot have, or that one has already. Raises ModelRefused."""
+    if not registry.NAME.fullmatch(name):
+        raise ModelRefused(
+            f"a model cannot be called {name!r}: lower-case letters, digits, dots and hyphens make a name."
+        )
+    if name in registry.ours():
+        raise ModelRefused(f"{name} is a model of the registry; choose another name.")
+    if (registry.folder() / name).exists() and not replace:
+        raise ModelRefused(f"there is a model called {name}; choose another name, or `cinemill models rm {name}`.")
+
+
+def keep(
+    source: Path,
+    name: str,
+    task: Task,
+    description: str,
+    used_by: str,
+    tensor: Tensor | None,
+    provenance: Provenance,
+    replace: bool = False,
+) -> Model:
+    """Take an ONNX file that was made here into the store. Raises ModelRefused."""
+    refuse_taken(name, replace)
+    model = Model(
+        name=name,
+        description=description,
+        task=task,
+        used_by=used_by,
+        loader="onnx",
+        licence=Licence(name="the maker's own", commercial="yes", note="made by its user"),
+        tensor=tensor,
+        files=(File(name=f"{name}.onnx", sha256=_digest(source)),),
+        provenance=provenance,
+    )
+    named = source.with_name(f"{name}.onnx")
+    if named != source:
+        shutil.copyfile(source, named)
+    if replace:
+        remove_if_there(name)
+    _take(model, named.parent)
+    return model
+
+
+def remove_if_there(name: str) -> None:
+    """Delete an imported model's files, if there are any."""
+    if (registry.folder() / name).exists():
+        remove(name)
+
+
+def pack(name: str, output: Path) -> Model:
+    """Write a model of the user's, its files and what is known of it, into a zip file for others.
+
+    Raises UnknownName, ModelRefused for ours and for files that are not safe to pass on, OutputRefused.
+    """
+    model = registry.find(name)
+    if not model.is_imported:
+        raise ModelRefused(f"{name} is a model of the registry; others get it with `cinemill models get {name}`.")
+    if not is_here(model):
+        raise _missing(model)
+    if other := [file.name for file in model.files if not file.name.endswith(_SAFE)]:
+        raise ModelRefused(
+            f"{other[0]} of {name} is a pickle; what is passed on is safetensors or ONNX. `cinemill models convert "
+            f"{name}` makes ONNX of it."
+        )
+    passing = output.with_name(f".{output.name}.part")
+    try:
+        with zipfile.ZipFile(passing, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in (*(file.name for file in model.files), _ENTRY):
+                archive.write(place(model) / file, file)
+        passing.replace(output)
+    except OSError as error:
+        passing.unlink(missing_ok=True)
+        raise OutputRefused(f"{output} cannot be written: {error.strerror}.") from None
+    return model
+
+
+def unpack(source: Path, name: str | None = None) -> Model:
+    """Take a model in from a zip file that `pack` made, under its own name or another.
+
+    Raises ModelRefused for what is not safe or not whole, OpenFailed for what is no such file.
+    """
+    from pydantic import ValidationError
+
+    try:
+        with zipfile.ZipFile(source) as archive, tempfile.TemporaryDirectory(prefix="cinemill-") as room:
+            inside = [member.filename for member in archive.infolist()]
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                raise ModelRefused(f"{source} would unfold to more than {_LARGEST >> 30} GiB.")
+            if strange := [file for file in inside if file != _ENTRY and not file.endswith(_SAFE)]:
+                raise ModelRefused(f"{source} holds {strange[0]}; only safetensors and ONNX are taken.")
+            archive.extract(_ENTRY, room)
+            model = registry.entry(name or source.stem, registry.read(Path(room, _ENTRY)))
+            if missing := [file.name for file in model.files if file.name not in inside or not file.sha256]:
+                raise ModelRefused(f"{source} lacks {missing[0]}, or its digest; have it made anew.")
+            for file in model.files:
+                archive.extract(file.name, room)
+            refuse_taken(model.name)
+            incoming.examine(Path(room, model.files[0].name))
+            _take(model, Path(room))
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise OpenFailed(f"{source} is no model that was exported ({error}).") from None
+    except (ValidationError, TypeError) as error:
+        raise ModelRefused(f"what {source} says of itself is wrong: {error}") from None
     return model
 
 
@@ -349,7 +457,7 @@ def _take(model: Model, source: Path) -> None:
             shutil.copyfile(source / file.name, room / file.name)
             if _digest(room / file.name) != file.sha256:
                 raise ModelRefused(f"{source / file.name} changed while it was read; try again.")
-        registry.write(model, room / "model.yaml")
+        registry.write(model, room / _ENTRY)
         room.chmod(0o755)  # mkdtemp makes it private
         room.rename(place(model))
     finally:

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
 from cinemill.errors import UnknownName
 
+TERMS: Final = ("psnr", "l1", "charbonnier", "mse", "ssim", "edge", "temporal")
+"""What `losses.py` can make small."""
+_TERM: Final = rf"({'|'.join(TERMS)})(:\d*\.?\d+)?"
 
-class Recipe(Params):
+
+class Schedule(Params):
+    """How a network learns, whatever it learns from."""
+
+    steps: int = Field(20_000, ge=1)
+    """How often the weights are changed."""
+    batch: int = Field(12, ge=1, le=1024)
+    """Examples that each change looks at."""
+    crop: int = Field(96, ge=32, le=512, multiple_of=16, unit="px")
+    """Side of the part of a picture that is looked at."""
+    rate: float = Field(2e-3, gt=0, le=1)
+    """The largest change of a weight, about; it falls along half a cosine."""
+    loss: str = "psnr"
+    """What is to become small: psnr, l1, charbonnier, mse, ssim, edge, temporal, or several as l1:1,edge:0.1."""
+    check: int = Field(100, ge=1, unit="steps")
+    """How often pictures that are not learned from are looked at, where there are any; the best weights are kept."""
+    patience: int = Field(0, ge=0, unit="checks")
+    """After how many checks without getting better learning stops. 0 goes on to the end."""
+    seed: int = Field(0, ge=0)
+    """What chance is drawn from."""
+
+    @field_validator("loss")
+    @classmethod
+    def _is_a_loss(cls, written: str) -> str:
+        if not re.fullmatch(rf"{_TERM}(,{_TERM})*", written.replace(" ", "")):
+            raise ValueError(f"write one of {', '.join(TERMS)}, or several with weights as l1:1,edge:0.1")
+        return written
+
+
+class Recipe(Schedule):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
     task: Literal["deinterlace", "refine", "upscale", "denoise"]
@@ -25,16 +60,8 @@ class Recipe(Params):
     """How many clips are drawn to learn from."""
     coded: float = Field(0.0, ge=0, le=1)
     """Share of the clips that went through a codec first, as most of what people have did."""
-    steps: int = Field(20_000, ge=1)
-    """How often the weights are changed."""
-    batch: int = Field(12, ge=1)
-    """Clips that each change looks at."""
     crop: int = Field(96, ge=32, le=128, multiple_of=16, unit="px")
     """Side of the part of a clip that is looked at."""
-    rate: float = Field(2e-3, gt=0)
-    """The largest change of a weight, about; it falls along half a cosine."""
-    seed: int = 0
-    """What chance is drawn from."""
 
 
 def names() -> list[str]:

@@ -1,0 +1,340 @@
+"""Films and pictures of the user -> examples to learn from, and others that are held back, by scene.
+
+Material is good films that are damaged here by a chain of filters, or pairs: folders `input` and `target` in which
+files of one name show the same before and after. From long films short stretches are taken, all over. What a task sees
+is what its filter will see: neighbours moved by the same search, noise measured the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from cinemill.errors import CinemillError, InvalidParams
+from cinemill.filters import text
+from cinemill.filters.denoise_learned import seen
+from cinemill.hardware import cores
+from cinemill.measure.motion import Motion, Still, is_other_scene
+from cinemill.measure.trails import Trails
+from cinemill.media import lavfi, read
+from cinemill.media.rgb import to_rgb
+from cinemill.media.types import Frame
+
+Floats = NDArray[Any]
+"""float32"""
+INPUT, TARGET = "input", "target"
+"""The two folders of pairs."""
+_STRETCH: Final = 7
+"""Pictures that are read in one place of a film."""
+_HELD: Final = 5
+"""One of so many scenes is held back."""
+_SHOWN: Final = 256
+"""Sides at most of what is held back, in pixels; its middle is taken."""
+_LEAST: Final = 32
+"""Sides of a picture at least."""
+_MEMORY: Final = 2**30
+"""Bytes that examples may take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Successive pictures as they are given and as they should be, of a file."""
+
+    name: str
+    given: Sequence[Frame]
+    wanted: Sequence[Frame]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A whole picture to learn from: (channels, H, W) uint8 that is given, and that should come out, which may be
+    larger. `told`: one more channel that is given, all of one value from 0 to 1.
+    """
+
+    scene: int
+    given: NDArray[np.uint8]
+    wanted: NDArray[np.uint8]
+    told: float | None = None
+
+    def example(self, top: int, left: int, height: int, width: int) -> tuple[Floats, Floats]:
+        """The part of it at a place of what is given, from 0 to 1."""
+        part = _floats(self.given[:, top : top + height, left : left + width])
+        if self.told is not None:
+            part = np.concatenate([part, np.full_like(part[:1], self.told)])
+        down, across = (self.wanted.shape[axis] // self.given.shape[axis] for axis in (1, 2))
+        rows, columns = slice(top * down, (top + height) * down), slice(left * across, (left + width) * across)
+        return part, _floats(self.wanted[:, rows, columns])
+
+
+def _floats(values: NDArray[np.uint8]) -> Floats:
+    return values.astype(np.float32) * np.float32(1 / 255)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Items to learn from, and those that are held back; sentences about what was left out."""
+
+    learned: Sequence[Item]
+    held: Sequence[Item]
+    remarks: Sequence[str]
+
+    def examples(self) -> list[tuple[Floats, Floats]]:
+        """The middles of the items that are held back."""
+        return [item.example(*_middle(item)) for item in self.held]
+
+    def batch(self, rng: Generator, count: int, crop: int, paired: bool) -> tuple[Floats, Floats]:
+        """Examples by chance, mirrored half of the time; `paired` ones are successive two by two."""
+        made: list[tuple[Floats, Floats]] = []
+        while len(made) < count:
+            at = int(rng.integers(len(self.learned)))
+            item = self.learned[at]
+            following = self.learned[(at + 1) % len(self.learned)]
+            group = [item, following] if paired and following.scene == item.scene else [item] * (1 + paired)
+            made += _parts(rng, group, crop)
+        given, wanted = zip(*made[:count])
+        return np.stack(given), np.stack(wanted)
+
+
+def _parts(rng: Generator, group: Sequence[Item], crop: int) -> list[tuple[Floats, Floats]]:
+    high, wide = group[0].given.shape[1:]
+    height, width = crop, crop
+    if group[0].wanted.shape[1] > high:  # what comes out is as large as `crop`
+        height = width = crop // 2
+    top, left = (4 * int(rng.integers((length - side) // 4 + 1)) for length, side in ((high, height), (wide, width)))
+    mirrored = rng.random() < 0.5
+    parts = [item.example(top, left, height, width) for item in group]
+    return [(given[..., ::-1], wanted[..., ::-1]) for given, wanted in parts] if mirrored else parts
+
+
+def _middle(item: Item) -> tuple[int, int, int, int]:
+    """top, left, height and width: multiples of four."""
+    height, width = (min(_SHOWN, side) // 4 * 4 for side in item.given.shape[1:])
+    top, left = ((side - taken) // 2 // 4 * 4 for side, taken in zip(item.given.shape[1:], (height, width)))
+    return top, left, height, width
+
+
+def good(files: Sequence[Path], damage: str, pictures: int) -> Iterator[Stretch]:
+    """Stretches of good films, as they are and as `damage`, a chain of filters, leaves them.
+
+    Raises RequestError for a chain that cannot be, OpenFailed for files that are not films.
+    """
+    chain = text.chain(damage) if damage else None
+    for path in files:
+        for wanted in _stretches(path, -(-pictures // len(files))):
+            given = list(chain.run(wanted, cores())) if chain else wanted
+            if _shapes(given) != _shapes(wanted):
+                raise InvalidParams(
+                    f"--damage {damage}: of {len(wanted)} pictures {_shape(wanted)} it makes {len(given)} "
+                    f"{_shape(given)}; a damage keeps their number and size."
+                )
+            yield Stretch(path.name, given, wanted)
+
+
+def pairs(folder: Path, pictures: int, scale: int, skipped: list[str]) -> Iterator[Stretch]:
+    """What lies in `input` and `target` below a folder under the same name; what does not fit is named in `skipped`.
+
+    `scale`: how many times larger the target is. Raises InvalidParams when there are no two folders, or nothing in
+    them belongs together.
+    """
+    found = [_files(folder / name) for name in (INPUT, TARGET)]
+    both = sorted(found[0].keys() & found[1].keys())
+    for name in sorted(found[0].keys() ^ found[1].keys()):
+        skipped.append(f"{name} has no counterpart")
+    if not both:
+        raise InvalidParams(f"{folder}: no file of {INPUT} has a file of the same name in {TARGET}.")
+    each = -(-pictures // len(both))
+    for name in both:
+        try:
+            given, wanted = (list(_stretches(files[name], each)) for files in found)
+        except CinemillError as error:
+            skipped.append(f"{name} cannot be read: {error.sentence}")
+            continue
+        for one, other in zip(given, wanted):
+            if (why := _unlike(one, other, scale)) is not None:
+                skipped.append(f"{name}: {why}")
+                break
+            yield Stretch(name, one, other)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """By name without suffix."""
+    if not folder.is_dir():
+        raise InvalidParams(
+            f"{folder} is no folder; pairs lie in two, {INPUT} and {TARGET}, under the same names in both."
+        )
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
+
+
+def _unlike(given: Sequence[Frame], wanted: Sequence[Frame], scale: int) -> str | None:
+    """Why two stretches do not belong together."""
+    size = (given[0].width * scale, given[0].height * scale)
+    if size != (wanted[0].width, wanted[0].height):
+        times = f", {scale} times as large" if scale > 1 else ""
+        return f"{_shape(given)} and {_shape(wanted)} do not fit{times}"
+    return None if len(given) == len(wanted) else f"{len(given)} pictures and {len(wanted)}"
+
+
+def _shapes(frames: Sequence[Frame]) -> list[tuple[int, int]]:
+    return [(frame.width, frame.height) for frame in frames]
+
+
+def _shape(frames: Sequence[Frame]) -> str:
+    return f"of {frames[0].width}x{frames[0].height}" if frames else "of no size"
+
+
+def _stretches(path: Path, pictures: int) -> Iterator[list[Frame]]:
+    """Short stretches all over a film, some `pictures` in all; a picture is one of length 1."""
+    info = read.probe(path)
+    pts = read.index(info).pts
+    length = min(_STRETCH, len(pts))
+    count = max(1, min(pictures // length, len(pts) // length))
+    index = read.index(info)
+    for number in range(count):
+        at = (len(pts) - length) * (2 * number + 1) // (2 * count)
+        stop = pts[at + length] if at + length < len(pts) else None
+        frames = [_plain(frame) for frame in read.frames(info, start=pts[at], stop=stop, index=index)]
+        if not frames:
+            continue
+        if frames[0].field_order != "progressive":
+            raise InvalidParams(f"{path} is interlaced; deinterlace it first, as `cinemill process` does.")
+        if min(frames[0].width, frames[0].height) < _LEAST:
+            raise InvalidParams(f"{path} is {_shape(frames)[3:]}; sides of {_LEAST} pixels are the least.")
+        yield frames
+
+
+def _plain(frame: Frame) -> Frame:
+    """In 8 bits; what is RGB or packed becomes planes without loss of colour resolution."""
+    layout = frame.layout
+    if layout.family == "yuv" and layout.bits == 8:
+        return frame
+    return next(iter(lavfi.converted([frame], "yuv444p")))
+
+
+Viewed = Callable[[Stretch], Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], float | None]]]
+"""What is given, what should come out, and what is told, of each picture of a stretch."""
+
+
+def _fields(stretch: Stretch) -> Iterator[Any]:
+    pictures = np.stack([frame.planes[0] for frame in stretch.wanted])
+    pictures = pictures[:, : pictures.shape[1] // 2 * 2]
+    for at in range(2, len(pictures) - 2):
+        five = pictures[at - 2 : at + 3]
+        five = five[:, ::-1] if at % 2 else five
+        yield np.stack([five[moment, moment % 2 :: 2] for moment in range(5)]), five[2, None, 1::2], None
+
+
+def _doubled(stretch: Stretch) -> Iterator[Any]:
+    for small, large in zip(stretch.given, stretch.wanted):
+        wanted = large.planes[0]
+        wanted = wanted[: wanted.shape[0] // 2 * 2, : wanted.shape[1] // 2 * 2]
+        height, width = (side // 2 for side in wanted.shape)
+        given = small.planes[0]
+        if given.shape == large.planes[0].shape:  # a good film, which is made smaller here
+            given = np.rint(given[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3)))
+        yield given[None].astype(np.uint8), wanted[None], None
+
+
+def _steadied(stretch: Stretch) -> Iterator[Any]:
+    stills = [Still(frame.planes, 8) for frame in stretch.given]
+    trails = Trails()
+    for at, frame in enumerate(stretch.wanted):
+        for number, (before, here, after, noise) in enumerate(seen(trails, stills, at)):
+            wanted = frame.planes[number]
+            if min(wanted.shape) < _LEAST or np.ptp(wanted) < 8:  # of grey pictures, colour
+                continue
+            # A picture alone has nothing to be compared with but the truth.
+            sigma = noise if len(stills) > 1 else float(np.std(here - wanted))
+            given = np.clip(np.rint(np.stack([before, here, after])), 0, 255).astype(np.uint8)
+            yield given, wanted[None], sigma / 255
+
+
+def _coloured(stretch: Stretch) -> Iterator[Any]:
+    for given, wanted in zip(stretch.given, stretch.wanted):
+        yield _rgb(given), _rgb(wanted), None
+
+
+def _rgb(frame: Frame) -> NDArray[np.uint8]:
+    return np.rint(np.clip(to_rgb(frame), 0, 1) * 255).astype(np.uint8)
+
+
+VIEWS: Final[dict[str, Viewed]] = {
+    "deinterlace": _fields,
+    "upscale": _doubled,
+    "denoise": _steadied,
+    "restore": _coloured,
+    "imitate": _coloured,
+}
+
+
+def gathered(stretches: Iterator[Stretch], task: str, crop: int, skipped: list[str]) -> Material:
+    """What a task learns from stretches, one scene of five held back. Raises InvalidParams when there is too little."""
+    scenes = _Scenes()
+    items: list[Item] = []
+    taken = small = 0
+    for stretch in stretches:
+        scene = scenes.of(stretch)
+        for given, wanted, told in VIEWS[task](stretch):
+            needed = crop // 2 if wanted.shape[1] > given.shape[1] else crop
+            if min(given.shape[1:]) < needed:
+                small += 1
+                continue
+            taken += given.nbytes + wanted.nbytes
+            items.append(Item(scene, given, wanted, told))
+        if taken > _MEMORY:
+            skipped.append(f"what follows {stretch.name}: {_MEMORY >> 20} MiB of pictures are full")
+            break
+    if not items and small:
+        raise InvalidParams(
+            f"no picture is as large as the part that is looked at, {crop} pixels; take a smaller crop."
+        )
+    return _split(items, [f"left out: {reason}." for reason in skipped])
+
+
+def _split(items: Sequence[Item], remarks: list[str]) -> Material:
+    if len(items) < 2:
+        found = "one pair" if items else "nothing"
+        why = f" {' '.join(remarks)}" if remarks else ""
+        raise InvalidParams(
+            f"there is {found} to learn from; it takes some pictures to learn, and others to tell whether it did.{why}"
+        )
+    scenes = sorted({item.scene for item in items})
+    if len(scenes) > 1:
+        apart = {scene for place, scene in enumerate(scenes) if place % _HELD == min(_HELD // 2, len(scenes) - 1)}
+        held = [item for item in items if item.scene in apart]
+        learned = [item for item in items if item.scene not in apart]
+    else:
+        remarks.append("all pictures are of one scene; what is held back resembles what is learned from.")
+        kept = max(1, len(items) // _HELD)
+        learned, held = items[:-kept], items[-kept:]
+    return Material(learned, _some(held), remarks)
+
+
+def _some(held: Sequence[Item], most: int = 12) -> list[Item]:
+    """A few of them, from all over: they are looked at often."""
+    return [held[(2 * n + 1) * len(held) // (2 * min(most, len(held)))] for n in range(min(most, len(held)))]
+
+
+class _Scenes:
+    """Numbers scenes: a stretch that shows what the one before showed is of the same."""
+
+    def __init__(self) -> None:
+        self._last: Still | None = None
+        self._motion = Motion()
+        self._count = -1
+
+    def of(self, stretch: Stretch) -> int:
+        first, last = (Still(frame.planes, 8) for frame in (stretch.wanted[0], stretch.wanted[-1]))
+        before, self._last = self._last, last
+        if before is None or before.guide.shape != first.guide.shape or self._is_cut(before, first):
+            self._count += 1
+        return self._count
+
+    def _is_cut(self, before: Still, first: Still) -> bool:
+        flow = self._motion.flow(before.guide, first.guide)
+        return is_other_scene(before.guide, first.guide, flow)

@@ -1,0 +1,264 @@
+"""A lesson: what the user has -> a network of their own, compared with what there was, registered under a name.
+
+`Lesson` says what is to be learned from what, `begin` gathers it, `train.learn` learns, and `finish` compares, exports
+and registers. Each may be called by itself, from any surface; what was begun goes on where it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from torch import nn
+
+from cinemill.catalogue import Field
+from cinemill.errors import InvalidParams, ModelRefused
+from cinemill.learn import export, films, nets, start, train
+from cinemill.learn.recipes import Schedule
+from cinemill.models import registry, sessions, store, weights
+from cinemill.models.registry import Provenance, Tensor
+from cinemill.settings import settings
+
+Task = Literal["deinterlace", "upscale", "denoise", "restore", "imitate"]
+_NETS: Final[dict[str, tuple[str, Any]]] = {
+    "deinterlace": ("deinterlace", nets.Deinterlacer),
+    "upscale": ("upscale", nets.Upscaler),
+    "denoise": ("denoise", nets.Denoiser),
+    "restore": ("picture", nets.Painter),
+    "imitate": ("picture", nets.Painter),
+}
+"""By task what a network is for, as `start` calls it, and its kind."""
+_OURS: Final = {name: f"{name}-balanced" for name in ("deinterlace", "upscale", "denoise")}
+_USES: Final = {
+    "deinterlace": "deinterlace.learned=model:{}",
+    "upscale": "upscale.learned=model:{}",
+    "denoise": "denoise.learned=model:{}",
+    "restore": "denoise.model=model:{}",
+    "imitate": "neural=model:{}",
+}
+"""By task the filter that runs it."""
+_MODEL_TASKS: Final[dict[str, registry.Task]] = {"restore": "denoise", "imitate": "style"}
+_WIDTH, _DEEP, _DEPTH = 32, 64, 4
+
+
+class Lesson(Schedule):
+    """What is to be learned, from what."""
+
+    task: Task
+    """denoise and upscale and deinterlace refine networks of ours; restore undoes all that happened to a tape, and
+    imitate repeats what a hand or another program did, both picture by picture, in colour."""
+    good: tuple[Path, ...] = ()
+    """Good films or pictures, which are damaged here."""
+    damage: str = ""
+    """A chain of filters that damages them, as simulate.tape=luma_noise:6."""
+    pairs: tuple[Path, ...] = ()
+    """Folders with `input` and `target`, in which files of one name show the same before and after."""
+    start: str = "ours"
+    """What it begins with: ours, nothing, or a model that was made here, by name or file."""
+    pictures: int = Field(120, ge=2, le=5000)
+    """How many pictures are taken from the films, about."""
+    steps: int = Field(600, ge=1)
+    """How often the weights are changed."""
+    batch: int = Field(8, ge=1, le=1024)
+    """Examples that each change looks at."""
+    rate: float = Field(1e-3, gt=0, le=1)
+    """The largest change of a weight, about; it falls along half a cosine."""
+    check: int = Field(50, ge=1, unit="steps")
+    """How often pictures that are not learned from are looked at; the best weights are kept."""
+
+    @property
+    def scale(self) -> int:
+        return 2 if self.task == "upscale" else 1
+
+
+@dataclass(frozen=True)
+class Studies:
+    """A lesson with what there is to learn from: a course for `train.learn`."""
+
+    lesson: Lesson
+    material: films.Material
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.lesson
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        files = [path for path in (*self.lesson.good, *_below(self.lesson.pairs)) if path.is_file()]
+        sizes = {str(path): path.stat().st_size for path in files}
+        return self.lesson.model_dump(mode="json") | {"material": sizes}
+
+    def network(self) -> nn.Module:
+        kind, net = _NETS[self.lesson.task]
+        if self.lesson.start == "nothing" or (self.lesson.start == "ours" and self.lesson.task not in _OURS):
+            return net(_WIDTH, _DEEP, _DEPTH)
+        path = _begun_with(self.lesson)
+        found, net = start.network_of(path)
+        if found != kind:
+            raise ModelRefused(f"{path} is for {found}, and the task is {self.lesson.task}; start with another.")
+        return net
+
+    def batch(self, step: int) -> train.Example:
+        rng = np.random.default_rng([self.lesson.seed, 1, step])
+        return self.material.batch(rng, self.lesson.batch, self.lesson.crop, "temporal" in self.lesson.loss)
+
+    @cached_property
+    def held(self) -> Sequence[train.Example]:
+        return self.material.examples()
+
+
+def _below(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(folder.rglob("*"))
+
+
+def _begun_with(lesson: Lesson) -> Path:
+    if lesson.start == "ours":
+        return Path(weights.__file__).with_name(f"{_OURS[lesson.task]}.onnx")
+    return sessions.located(lesson.start)
+
+
+def begin(lesson: Lesson) -> Studies:
+    """Gather what a lesson is about. Raises RequestError with what is wrong with it, OpenFailed for bad files."""
+    _refuse(lesson)
+    skipped: list[str] = []
+    material = films.gathered(_stretches(lesson, skipped), lesson.task, lesson.crop, skipped)
+    studies = Studies(lesson, material)
+    studies.network()
+    return studies
+
+
+def _refuse(lesson: Lesson) -> None:
+    if not (lesson.good or lesson.pairs):
+        raise InvalidParams("there is nothing to learn from: give good films, or folders of pairs.")
+    if lesson.good and not lesson.damage and lesson.task not in ("deinterlace", "upscale"):
+        raise InvalidParams(f"{lesson.task} from good films needs a damage, as simulate.tape=luma_noise:6.")
+    if lesson.damage and lesson.task in ("deinterlace", "upscale"):
+        raise InvalidParams(f"{lesson.task} makes its own damage of good films; leave the damage out.")
+    if lesson.pairs and lesson.task == "deinterlace":
+        raise InvalidParams("deinterlace learns from good progressive films, not from pairs.")
+    if "temporal" in lesson.loss and lesson.batch % 2:
+        raise InvalidParams(f"batch {lesson.batch}: the loss temporal takes examples two by two.")
+
+
+def _stretches(lesson: Lesson, skipped: list[str]) -> Iterator[films.Stretch]:
+    if lesson.good:
+        yield from films.good(lesson.good, lesson.damage, lesson.pictures)
+    for folder in lesson.pairs:
+        yield from films.pairs(folder, lesson.pictures, lesson.scale, skipped)
+
+
+def folder(name: str) -> Path:
+    """Where a lesson called `name` keeps what it is at."""
+    return settings().data_dir / "lessons" / name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a lesson. PSNR in dB on pictures that were not learned from: as they are given, None where they are
+    of another size or kind; by the network it began with; by the new one.
+    """
+
+    path: Path
+    given: float | None
+    before: float | None
+    after: float
+    written: export.Written
+    use: str = ""
+    """The filter that runs it, with its parameter."""
+
+    @property
+    def gain(self) -> float | None:
+        return None if self.before is None else self.after - self.before
+
+
+def finish(studies: Studies, folder: Path, path: Path, precision: export.Precision = "auto") -> Outcome:
+    """Write what was learned in `folder` as an ONNX file. Raises InvalidParams when it is no good as a file."""
+    lesson, held = studies.lesson, studies.held
+    net = train.learned(studies, folder)
+    before = None if _is_new(lesson) else train.judged(studies.network(), held)
+    given = _as_given(lesson.task, held)
+    after = train.judged(net, held)
+    alike = [(one, other) for one, other in held if one.shape == held[0][0].shape]
+    one, other = (np.stack(each) for each in zip(*alike))
+    written = export.written(net, one, other, path, precision)
+    if _NETS[lesson.task][0] == "picture":
+        _tell_sizes(path)
+    return Outcome(path, given, before, after, written)
+
+
+def _is_new(lesson: Lesson) -> bool:
+    return lesson.start == "nothing" or (lesson.start == "ours" and lesson.task not in _OURS)
+
+
+def _as_given(task: str, held: Sequence[train.Example]) -> float | None:
+    shown = {"denoise": 1, "restore": slice(0, 3), "imitate": slice(0, 3)}.get(task)
+    if shown is None:
+        return None
+    return train.judged(_Shown(shown), held)
+
+
+class _Shown(nn.Module):
+    """Gives back some of the channels that it is given."""
+
+    def __init__(self, channels: int | slice) -> None:
+        super().__init__()
+        self.channels = slice(channels, channels + 1) if isinstance(channels, int) else channels
+
+    def forward(self, given: Any) -> Any:
+        return given[:, self.channels]
+
+
+def _tell_sizes(path: Path) -> None:
+    """Write into the file what sizes it takes, which `models.onnx_backend` reads."""
+    import onnx
+
+    graph = onnx.load(str(path))
+    onnx.helper.set_model_props(graph, {"multiple_of": "4", "minimum": "16", "align": "4", "overlap": "32"})
+    onnx.save(graph, str(path))
+
+
+def register(outcome: Outcome, studies: Studies, name: str, replace: bool = False) -> Outcome:
+    """Take a network into the user's models under `name`, with what it was made of. Raises ModelRefused."""
+    lesson = studies.lesson
+    made = Provenance(
+        task=lesson.task,
+        recipe=lesson.model_dump(mode="json", exclude_defaults=True),
+        learned_from=len(studies.material.learned),
+        held_back=len(studies.material.held),
+        psnr_given=outcome.given,
+        psnr_before=outcome.before,
+        psnr_after=outcome.after,
+        precision=outcome.written.precision,
+        apart=outcome.written.apart,
+    )
+    picture = _NETS[lesson.task][0] == "picture"
+    store.keep(
+        outcome.path,
+        name,
+        _MODEL_TASKS.get(lesson.task, lesson.task),  # pyright: ignore[reportArgumentType]
+        f"Made here for {lesson.task}: {outcome.after:.2f} dB on pictures that it did not learn from.",
+        _USES[lesson.task].partition("=")[0],
+        Tensor(multiple_of=4, minimum=16) if picture else None,
+        made,
+        replace,
+    )
+    use = _USES[lesson.task].format(name)
+    return Outcome(store.path(name), outcome.given, outcome.before, outcome.after, outcome.written, use)
+
+
+def taught(
+    lesson: Lesson, name: str, precision: export.Precision = "auto", replace: bool = False, device: str = "cpu"
+) -> Iterator[train.Progress | Outcome]:
+    """The whole of a lesson: its progress, and last what came of it, registered. Resumes what was stopped."""
+    store.refuse_taken(name, replace)
+    studies, place = begin(lesson), folder(name)
+    place.mkdir(parents=True, exist_ok=True)
+    yield from train.learn(studies, place, device)
+    yield register(finish(studies, place, place / f"{name}.onnx", precision), studies, name, replace)
+    shutil.rmtree(place)
