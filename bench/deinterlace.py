@@ -14,7 +14,7 @@ from cinemill.filters import text
 from cinemill.hardware import cores
 from cinemill.media.types import Frame
 
-SIZES = ("fast", "balanced")
+SIZES = ("fast", "balanced", "best")
 METHODS = {name: f"deinterlace.{name}=field_order:tff" for name in ("yadif", "bwdif", "w3fdif", "estdif")}
 METHODS |= {name: f"deinterlace.{name}=field_order:tff" for name in ("nnedi", "qtgmc")}
 METHODS |= {f"ours, {size}": f"deinterlace.learned=field_order:tff:size:{size}" for size in SIZES}

@@ -85,3 +85,37 @@ def test_whole_pictures_pass_untouched() -> None:
     assert through("deinterlace.learned", frames) == frames
     forced = through("deinterlace.learned=field_order:tff", [replace(frame) for frame in frames])
     assert len(forced) == 8
+
+
+def test_a_second_look_along_the_motion_comes_nearer_still() -> None:
+    gains: list[float] = []
+    for seed in SEEDS:
+        truth, frames = tape("bff", seed)
+        once, twice = (through(f"deinterlace.learned=size:{size}", frames) for size in ("balanced", "best"))
+        gains.append(psnr(truth, twice) - psnr(truth, once))
+    assert np.mean(gains) > 0.2
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("size", [(96, 160), (97, 161), (16, 16), (2, 2)])
+def test_a_second_look_leaves_what_stands_still(order: FieldOrder, size: tuple[int, int]) -> None:
+    frames = still(np.random.default_rng(1).integers(0, 256, size), 4, field_order=order)
+    for picture in through("deinterlace.learned=size:best", frames):
+        assert same([picture], frames[:1])
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("size", [(66, 54), (64, 16)])
+def test_a_second_look_keeps_the_lines_that_are_given(order: FieldOrder, size: tuple[int, int]) -> None:
+    _, frames = tape(order, 2, size)
+    both = through("deinterlace.learned=size:best", frames)
+    assert len(both) == 2 * len(frames)
+    for number, picture in enumerate(both):
+        start = (number + (order == "bff")) % 2
+        for plane, source in zip(picture.planes, frames[number // 2].planes):
+            assert np.array_equal(plane[start::2], source[start::2])
+    firsts = through("deinterlace.learned=size:best:output:frame", frames)
+    assert [(one.pts, one.time_base, one.duration) for one in firsts] == [
+        (frame.pts, frame.time_base, frame.duration) for frame in frames
+    ]
+    assert all(same([one], [other]) for one, other in zip(firsts, both[::2]))

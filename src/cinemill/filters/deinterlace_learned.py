@@ -37,7 +37,8 @@ class Learned(Deinterlace):
     """Which network: balanced sees finer than fast and takes twice as long; best looks at its frames again, along the
     motion, and takes five times as long."""
     model: Weights | None = None
-    """A network of your own instead of fast or balanced, as `cinemill train` makes them: a name of `cinemill models list`, or a file."""
+    """A network of your own instead of fast or balanced, as `cinemill train` makes them: a name of `cinemill models
+    list`, or a file."""
 
 
 def _halo(p: Learned) -> tuple[int, int]:

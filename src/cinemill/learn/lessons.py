@@ -107,8 +107,12 @@ class Studies:
         rng = np.random.default_rng([self.lesson.seed, 1, step])
         return self.material.batch(rng, self.lesson.batch, self.lesson.crop, "temporal" in self.lesson.loss)
 
-    @cached_property
+    @property
     def held(self) -> Sequence[train.Example]:
+        return self._held
+
+    @cached_property
+    def _held(self) -> Sequence[train.Example]:
         return self.material.examples()
 
 

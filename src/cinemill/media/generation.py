@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import av
 
@@ -17,13 +18,13 @@ def generation(frames: Sequence[Frame], encoder: str, options: Mapping[str, str]
     same frames give the same bits. Field order, pixel shape and times stay. Raises MediaError's relatives of libav.
     """
     first = frames[0]
-    into = av.CodecContext.create(encoder, "w")
+    into: Any = av.CodecContext.create(encoder, "w")
     into.width, into.height, into.pix_fmt = first.width, first.height, first.format
     into.time_base, into.framerate = Fraction(1, 25), Fraction(25)
     into.thread_count = 1
     into.options = dict(options)
     packets = [packet for frame in _counted(frames) for packet in into.encode(to_native(frame))] + into.encode(None)
-    back = av.CodecContext.create(into.codec.canonical_name, "r")
+    back: Any = av.CodecContext.create(into.codec.canonical_name, "r")
     back.extradata = into.extradata
     back.thread_count = 1
     natives = [native for packet in packets for native in back.decode(packet)] + back.decode(None)

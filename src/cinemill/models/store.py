@@ -238,7 +238,8 @@ def unpack(source: Path, name: str | None = None) -> Model:
             if strange := [file for file in inside if file != _ENTRY and not file.endswith(_SAFE)]:
                 raise ModelRefused(f"{source} holds {strange[0]}; only safetensors and ONNX are taken.")
             archive.extract(_ENTRY, room)
-            model = registry.entry(name or source.stem, registry.read(Path(room, _ENTRY)))
+            facts: dict[str, Any] = registry.read(Path(room, _ENTRY))
+            model = registry.entry(name or source.stem, facts)
             if missing := [file.name for file in model.files if file.name not in inside or not file.sha256]:
                 raise ModelRefused(f"{source} lacks {missing[0]}, or its digest; have it made anew.")
             for file in model.files:

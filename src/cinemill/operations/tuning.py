@@ -266,6 +266,24 @@ class Study:
             return dict(library.importance.get_param_importances(known, evaluator=evaluator))
 
 
+def preferred(target: Target, axes: Sequence[Axis], lab: Path) -> list[tuple[dict[str, Value], float]]:
+    """Values of the axes that a lab's choices are about, and stars for them. Raises InvalidParams when there are none.
+
+    Settings of other filters than the target's, or outside of what is searched, are passed over.
+    """
+    from cinemill.learn.lab import standings
+
+    names = [step.filter.name for step in target.steps]
+    found: list[tuple[dict[str, Value], float]] = []
+    for standing in standings(lab):
+        other = Target(target.operation, {**target.fixed, "chain": standing.chain})
+        if names and names == [step.filter.name for step in other.steps] and (values := other.defaults(axes)):
+            found.append((values, standing.stars))
+    if not found:
+        raise InvalidParams(f"--choices {lab}: no choice there is between settings of what is tuned.")
+    return found
+
+
 def worths(scores: Sequence[float], stars: Sequence[float | None]) -> list[float]:
     """What trials are ranked by: the score; with ratings, a star is as much as the standard deviation of scores."""
     if not any(given is not None for given in stars):

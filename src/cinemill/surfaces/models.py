@@ -16,7 +16,7 @@ from cinemill.surfaces.help import Command, Group
 
 if TYPE_CHECKING:
     from cinemill.models.download import Progress
-    from cinemill.models.registry import Model, Tensor
+    from cinemill.models.registry import Model, Provenance, Tensor
 
 
 def _names() -> list[str]:
@@ -41,13 +41,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Hang `models` and its commands on `app`."""
-    group = typer.Typer(help="List, get, check, import, convert and remove models: weights of networks.", cls=Group)
+    group = typer.Typer(help="List, get, check, import, export, convert and remove weights of networks.", cls=Group)
     for name, function in (
         ("list", _list),
         ("show", _show),
         ("get", _get),
         ("verify", _verify),
         ("import", _import),
+        ("export", _export),
         ("convert", _convert),
         ("rm", _remove),
     ):
@@ -161,6 +162,8 @@ def _show(model: ModelName, as_json: AsJson = False) -> None:
     }
     if found.tensor:
         facts |= {"pictures": _tensor(found.tensor)}
+    if found.provenance:
+        facts |= {"made of": _made_of(found.provenance)}
     for key, value in facts.items():
         rich.print(f"  [dim]{key + ':':<9}[/] {escape(value)}")
     for file in found.files:
@@ -170,6 +173,14 @@ def _show(model: ModelName, as_json: AsJson = False) -> None:
         rich.print(f"    SHA-256 {digest}")
         if file.url:
             rich.print(f"    {escape(file.url)}")
+
+
+def _made_of(made: Provenance) -> str:
+    """In a sentence what a model of the user's was made of, and what came of it."""
+    before = "" if made.psnr_before is None else f" and {made.psnr_before:.2f} dB of the network it began with"
+    given = "" if made.psnr_given is None else f", for {made.psnr_given:.2f} dB as given{before}"
+    told = ", ".join(f"{name} {value}" for name, value in made.recipe.items() if name != "task")
+    return f"{made.learned_from} pictures; {made.psnr_after:.2f} dB on {made.held_back} others{given} ({told})"
 
 
 def _tensor(tensor: Tensor) -> str:
@@ -253,7 +264,10 @@ def _tell(rows: list[dict[str, str]]) -> None:
 
 
 def _import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="safetensors, ONNX, or a pickle of weights alone.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="safetensors, ONNX, a pickle of weights alone, or what export has made."),
+    ],
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to call it; one of ours, when it is a file of that.")
     ] = None,
@@ -267,9 +281,29 @@ def _import(
 
     if task not in registry.TASKS:
         raise InvalidParams(f"--task {task} is refused: choose {', '.join(registry.TASKS)}.")
+    if file.suffix == ".zip":
+        model = store.unpack(file, name)
+        typer.echo(f"{model.name} is here: {model.description}")
+        return
     called = name or _plain(file.stem)
     model = store.import_file(file, called, task, licence, description, accept_license)  # pyright: ignore[reportArgumentType]
     typer.echo(f"{model.name} is here: {model.description}")
+
+
+def _export(
+    model: ModelName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.zip", help="The file to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
+) -> None:
+    """Write a model of your own into one file for others, who take it in with `cinemill models import`."""
+    from cinemill.jobs.run import refuse_existing
+    from cinemill.models import store
+
+    if output.suffix != ".zip":
+        raise InvalidParams(f"-o {output}: an exported model is a .zip file.")
+    refuse_existing(output, overwrite)
+    store.pack(model, output)
+    typer.echo(f"{output}: {output.stat().st_size / 1e3:.0f} kB.")
 
 
 def _plain(stem: str) -> str:

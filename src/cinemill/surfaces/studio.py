@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
-from cinemill.surfaces import capturing, engines, models, serve, training, tuning
+from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning
 from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -48,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
     capturing.add_to(app, panel)
     engines.add_to(app, panel)
     models.add_to(app, panel)
+    lab.add_to(app, panel)
 
 
 def help_alone(ctx: typer.Context) -> None:

@@ -58,6 +58,9 @@ def tune(
     rate: Annotated[
         list[str] | None, typer.Option(metavar="N=STARS", help="Give trial N 1 to 5 stars; 3 is neutral.")
     ] = None,
+    choices: Annotated[
+        Path | None, typer.Option(metavar="LAB", help="A lab whose choices count as stars: `cinemill lab`.")
+    ] = None,
     seconds: Annotated[float, typer.Option(metavar="S", min=0.1, max=600, help="Length of each excerpt.")] = 2.0,
     excerpts: Annotated[int, typer.Option(metavar="N", min=1, max=16, help="How many are looked at.")] = 2,
     best: Annotated[int, typer.Option(metavar="N", min=1, max=24, help="How many the report shows.")] = 4,
@@ -76,7 +79,7 @@ def tune(
     from cinemill.operations import tuning
 
     wanted, axes = _asked(target, search or [], given or [])
-    judged = _goal(goal, reference, bool(ask or rate))
+    judged = _goal(goal, reference, bool(ask or rate or choices))
     tuning.attempt(wanted, axes)
     name = preset or _plain(output.resolve().name)
     _refuse_taken(name, output, overwrite)
@@ -94,7 +97,10 @@ def tune(
         for number, stars in map(_stars, rate or []):
             study.rate(number, stars)
         try:
-            _search(study, wanted, _samples(output, input, reference, seconds, excerpts), trials, ask, as_json)
+            samples = _samples(output, input, reference, seconds, excerpts)
+            for values, stars in tuning.preferred(wanted, axes, choices) if choices else ():
+                _enter(study, wanted, values, stars, samples)
+            _search(study, wanted, samples, trials, ask, as_json)
         except (KeyboardInterrupt, Cancelled):
             typer.echo(f"stopped after {study.count()} trials, which are kept; the same command goes on.", err=True)
             raise Cancelled from None
@@ -242,6 +248,13 @@ def _search(study: Study, wanted: Target, samples: Sequence[Sample], trials: int
             _say(trial, trials)
         if ask:
             study.rate(trial.number, _rating(study, trial))
+
+
+def _enter(study: Study, wanted: Target, values: dict[str, Any], stars: float, samples: Sequence[Sample]) -> None:
+    """A trial with values that people have judged already."""
+    if study.measured(values) is None:
+        study.tell(values, _figures(study, wanted, values, samples))
+    study.rate(next(trial.number for trial in study.trials() if trial.values == values), stars)
 
 
 def _rating(study: Study, trial: Trial) -> float:
