@@ -107,7 +107,7 @@ def _stretch(film: Path, at: float, chains: Sequence[Chain]) -> tuple[list[Frame
     """Pictures around a moment, as many as the chains need, and the one that is on screen then."""
     info = read.probe(film)
     video = read.picture_of(info)
-    halos = [chain.halo(video.frame_rate or 25) or (_AROUND, _AROUND) for chain in chains]
+    halos = [chain.halo(video.frame_rate) or (_AROUND, _AROUND) for chain in chains]
     before, after = (max(_AROUND, *(halo[end] for halo in halos)) for end in (0, 1))
     index = read.index(info)
     pts = max((pts for pts in index.pts if pts * video.time_base <= at), default=index.pts[0])

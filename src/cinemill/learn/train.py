@@ -47,7 +47,7 @@ _FLOOR: Final = 1e-6
 _MEAN: Final = 0.999
 """How much of the running mean of the weights a step keeps, at most."""
 _SAVED: Final = 60.0
-"""Seconds between checkpoints."""
+"""Seconds between checkpoints, at most; one follows each check too."""
 _TOLD: Final = 20
 """Steps between lines of the progress."""
 _BETTER: Final = 0.005
@@ -111,7 +111,7 @@ def learn(course: Course, folder: Path, device: str = "cpu") -> Iterator[Progres
             if run.done + 1 < course.schedule.steps:
                 upcoming = ahead.submit(course.batch, run.done + 1)
             run.step(torch.from_numpy(given), torch.from_numpy(wanted))
-            if time.monotonic() - saved > _SAVED or run.finished:
+            if time.monotonic() - saved > _SAVED or run.finished or run.done % course.schedule.check == 0:
                 run.save()
                 saved = time.monotonic()
             yield run.progress()
