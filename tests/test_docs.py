@@ -8,8 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from cinemill.catalogue import operations
+from cinemill.surfaces import perform, studio
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
@@ -31,15 +36,58 @@ def test_reference_page_is_fresh() -> None:
     assert done.returncode == 0
 
 
-def test_every_command_of_the_tour_exists() -> None:
-    tour = (ROOT / "README.md").read_text("utf-8").partition("## A tour")[2].split("```")[1]
-    cinemill = str(Path(sys.executable).with_name("cinemill"))
-    for line in tour.strip().splitlines():
-        words = shlex.split(line, comments=True)
-        assert words[0] == "cinemill"
-        shown = subprocess.run([cinemill, words[1], "--help"], capture_output=True, text=True, check=True).stdout
-        options = [word for word in words if word.startswith("--")]
-        assert [option for option in options if option not in shown] == [], line
+def commands(page: Path) -> list[list[str]]:
+    """What a page tells people to type: lines of its fenced blocks that begin with cinemill."""
+    blocks = re.findall(r"```\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    lines = [
+        line for block in blocks for line in block.splitlines() if re.match(r"(CINEMILL_\w+=\S+ )?cinemill ", line)
+    ]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def options(words: list[str]) -> set[str]:
+    """The options that a command has, in this process: a start takes longer than all of them together."""
+    by_name = {f"{path.replace('-', ' ', 1) if path.startswith('dv-') else path}": path for path in operations}
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in by_name), None)
+    if name:
+        run, _ = perform.command(by_name[name])
+        app = typer.Typer()
+        app.command()(run)
+        command: Any = typer.main.get_command(app)
+    else:
+        app = typer.Typer()
+        studio.add_to(app)
+        command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+        command = command.commands[words[1]] if hasattr(command, "commands") else command
+    return {word for param in command.params for word in (*param.opts, *param.secondary_opts)}
+
+
+TOLD = [(page, words) for page in PAGES for words in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "words"), TOLD, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_every_command_that_a_page_tells_exists(page: Path, words: list[str]) -> None:
+    words = words[words.index("cinemill") + 1 :]
+    asked = {word for word in words if re.match("--?[a-z]", word)}
+    assert asked <= options(words)
+
+
+def test_the_storyboard_of_the_pages_is_one() -> None:
+    from cinemill.film import board
+
+    page = (ROOT / "docs/start/videos.md").read_text("utf-8")
+    story = board.parsed(page.split("```yaml\n")[1].split("```")[0], ROOT / "story.yaml")
+    assert [scene.duration for scene in story.scenes] == [None, 4]
+
+
+def test_the_pages_become_a_site_without_a_dead_link(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(site)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (site / "start/tapes/index.html").read_text("utf-8")
+    assert "cinemill restore" in page
+    assert re.findall(r'(?:src|href)="(https?://(?!squidfunk)[^"]+)"', page) == []
 
 
 def test_the_filter_of_the_contributing_page_works_as_a_plugin(clip: Callable[[str], Path], tmp_path: Path) -> None:
