@@ -30,7 +30,13 @@ fix: setup ## what can be mended by itself
 gen: setup ## write the generated pages
 	$(BIN)/python -m cinemill.surfaces.reference docs/reference.md
 
-test: setup ## the fast tests; ARGS="-m slow" for the others
+# What drives a browser is passed over where there is none and nobody may install it.
+.venv/browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& apt-get -qq update && apt-get -qq install -y chromium; } || echo "no Chromium: the page is not tested"
+	@touch $@
+
+test: setup .venv/browser ## the fast tests; ARGS="-m slow" for the others
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 bench: setup ## measure against named peers and write docs/bench.md
