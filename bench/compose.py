@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from itertools import cycle, islice
 from pathlib import Path
@@ -56,9 +55,9 @@ def table() -> Table:
             rows.append(["times MoviePy", f"{pace / slow:.1f}", "", ""])
     return Table(
         "Composing",
-        f"{_SECONDS:g} s of 1080p at 30 fps: {_PICTURES} photographs under a moving camera with fades, a voice, words as "
-        "captions, music under it, H.264 at veryfast. Targets: 8 times MoviePy 2 in the same run, 0.7 of the encoder "
-        "alone, which is fed with such pictures from memory.",
+        f"{_SECONDS:g} s of 1080p at 30 fps: {_PICTURES} photographs under a moving camera with fades, a voice, words "
+        "as captions, music under it, H.264 at veryfast. Targets: 8 times MoviePy 2 in the same run, 0.7 of the "
+        "encoder alone, which is fed with such pictures from memory.",
         rows,
     )
 

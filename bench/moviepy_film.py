@@ -28,8 +28,9 @@ def main() -> None:
     facts = json.loads((folder / "facts.json").read_text())
     each = seconds / len(facts["pictures"])
     scenes = [zoomed(path, each).with_start(each * n) for n, path in enumerate(facts["pictures"])]
+    font = facts["font"]
     words = [
-        TextClip(text=word["text"], font_size=97, color="white", stroke_color="black", stroke_width=4, font=facts["font"])
+        TextClip(text=word["text"], font_size=97, color="white", stroke_color="black", stroke_width=4, font=font)
         .with_start(word["start"])
         .with_end(word["end"])
         .with_position(("center", 0.85), relative=True)

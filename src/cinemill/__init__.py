@@ -3,6 +3,8 @@
     import cinemill
     cinemill.run("restore", "tape.avi", "tape.mp4", denoise=0.4)
     cinemill.open("in.mp4").filter("deinterlace", field_order="tff").filter("scale", height=720).write("out.mp4")
+    cinemill.VideoBuilder((1080, 1920)).background_image("a.jpg", ken_burns="in").audio("voice.wav").write("out.mp4")
+    cinemill.merge(["a.mp4", "b.mov"], "all.mp4", transition="fade")
     for event in cinemill.events("process", "in.mp4", "out.mkv", codec="ffv1"): print(event)
 
 The same operations, parameters and errors as on the command line.
@@ -11,7 +13,7 @@ The same operations, parameters and errors as on the command line.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,17 @@ if TYPE_CHECKING:
     from cinemill.filters import Chain
     from cinemill.jobs.events import Done, Event
     from cinemill.media.types import Frame, MediaInfo
+    from cinemill.surfaces.builder import VideoBuilder
 
-__all__ = ["Clip", "__version__", "events", "open", "probe", "run"]
+__all__ = ["Clip", "VideoBuilder", "__version__", "events", "merge", "open", "probe", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "VideoBuilder":  # what it is made of takes a while to load
+        from cinemill.surfaces.builder import VideoBuilder
+
+        return VideoBuilder
+    raise AttributeError(f"module 'cinemill' has no attribute {name!r}")
 
 
 def run(
@@ -69,6 +80,20 @@ def events(
     (task,) = forms.batch(operation, inputs, output, params, preset)
     seconds = forms.chunk_seconds(operation, preset)
     yield from jobs.run(task.request(), chunk_seconds=seconds, overwrite=overwrite, restart=restart, metrics=metrics)
+
+
+def merge(
+    files: Sequence[str | Path],
+    output: str | Path,
+    *,
+    music: str | Path | None = None,
+    transition: str = "cut",
+    overwrite: bool = False,
+    **params: Any,
+) -> Done:
+    """Videos one after another as one, copied where nothing needs encoding; `params` as for the merge operation."""
+    given: dict[str, Any] = {"transition": transition, **params} | ({"music": music} if music else {})
+    return run("merge", *files, output, overwrite=overwrite, **given)
 
 
 def probe(path: str | Path) -> MediaInfo:

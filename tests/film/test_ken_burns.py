@@ -110,7 +110,11 @@ def test_any_size_of_picture_can_be_moved_over(size: tuple[int, int]) -> None:
     camera = still(picture, KenBurns(move="in"))
     for share in (0, 0.5, 1):
         planes = camera.at(share)
-        assert [plane.shape for plane in planes] == [(HEIGHT, WIDTH), (HEIGHT // 2, WIDTH // 2), (HEIGHT // 2, WIDTH // 2)]
+        assert [plane.shape for plane in planes] == [
+            (HEIGHT, WIDTH),
+            (HEIGHT // 2, WIDTH // 2),
+            (HEIGHT // 2, WIDTH // 2),
+        ]
         assert abs(int(planes[0].mean()) - (16 + 200 * 219 // 255)) <= 1
 
 

@@ -430,12 +430,19 @@ def read(path: Path) -> Storyboard:
 
 def parsed(text: str, path: Path) -> Storyboard:
     """The storyboard in `text`, named and placed by `path`. Raises InvalidParams with the line of the mistake."""
-    values = _values(text, path)
+    return located(_checked(_values(text, path), text, str(path)), path.resolve().parent)
+
+
+def of(values: dict[str, Any], folder: Path, owner: str = "storyboard") -> Storyboard:
+    """The storyboard that `values` are, its files looked for from `folder`. Raises InvalidParams, OpenFailed."""
+    return located(_checked(values, "", owner), folder)
+
+
+def _checked(values: Any, text: str, owner: str) -> Storyboard:
     try:
-        board = Storyboard.model_validate(values)
+        return Storyboard.model_validate(values)
     except ValidationError as error:
-        raise InvalidParams(_sentence(error, text, path)) from None
-    return located(board, path.resolve().parent)
+        raise InvalidParams(_sentence(error, text, owner)) from None
 
 
 def located(board: Storyboard, folder: Path) -> Storyboard:
@@ -458,10 +465,30 @@ def schema() -> dict[str, Any]:
 
 def text_of(board: Storyboard, folder: Path | None = None) -> str:
     """`board` as YAML that reads back as itself; files as they are seen from `folder`."""
-    values = board.model_dump(mode="json", exclude_defaults=True)
-    if folder:
-        values = _seen_from(values, {str(path) for path in board.files}, folder)
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(_told(board, folder), sort_keys=False, allow_unicode=True, width=120)
+
+
+def json_of(board: Storyboard, folder: Path | None = None) -> str:
+    """The same as JSON."""
+    return json.dumps(_told(board, folder), ensure_ascii=False, indent=2) + "\n"
+
+
+def _told(board: Storyboard, folder: Path | None) -> Any:
+    values = _plainly(board)
+    return _seen_from(values, {str(path) for path in board.files}, folder) if folder else values
+
+
+def _plainly(value: Any) -> Any:
+    """A value as people write it: without defaults, and short where there is a short form."""
+    if isinstance(value, tuple):
+        return [_plainly(each) for each in value]
+    if not isinstance(value, Params):
+        return value if value is None or isinstance(value, bool | int | float) else str(value)
+    fields = type(value).model_fields
+    told = {name: _plainly(each) for name, each in value if each != fields[name].default}
+    if isinstance(value, Short) and not told.keys() - {value.short}:
+        return told.get(value.short, _plainly(getattr(value, value.short)))
+    return told
 
 
 def _seen_from(value: Any, files: set[str], folder: Path) -> Any:
@@ -505,7 +532,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _sentence(error: ValidationError, text: str, path: Path) -> str:
+def _sentence(error: ValidationError, text: str, owner: str) -> str:
     """The first mistake: where it stands, what it is, what may have been meant."""
     mistakes = error.errors(include_url=False)
     # Of the branches of a choice, the one that went deepest is meant.
@@ -513,7 +540,7 @@ def _sentence(error: ValidationError, text: str, path: Path) -> str:
     mistake = max(first, key=lambda each: len(_owner([*each["loc"]])[2]))
     model, name, shown = _owner([*mistake["loc"]])
     line = _line(text, shown)
-    where = ", ".join(filter(None, [str(path), f"line {line}" if line else ""]))
+    where = ", ".join(filter(None, [owner, f"line {line}" if line else ""]))
     into = _spelled(shown if mistake["type"] != "extra_forbidden" else shown[:-1])
     return f"{where}: {into + ': ' if into else ''}{complaint(model, mistake, name, 'key')}"
 

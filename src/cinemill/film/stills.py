@@ -32,6 +32,8 @@ _STEP = 1.25
 """Between the distances of two copies."""
 _MOST_PIXELS = 1 << 27
 """Of a picture as it is decoded; larger JPEGs are decoded smaller."""
+_LEAST_SIDE = 32
+"""Pixels: what is smaller is enlarged before it is framed, so that its frame has a shape."""
 # RGB of 0 … 255 to limited Y, Cb, Cr (ITU-R BT.709-6).
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 TO_YUV = np.array(
@@ -68,8 +70,11 @@ def read_rgb(path: File) -> tuple[Rgb, NDArray[np.uint8] | None]:
     if picture is not None and picture.ndim == 3 and picture.shape[2] == 4:
         deep = picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
         return np.ascontiguousarray(deep[:, :, 2::-1]), np.ascontiguousarray(deep[:, :, 3])
-    picture = _decoded(data, _reduction(data))
-    return (_by_libav(path) if picture is None else picture), None
+    shrink, flag = _reduction(data)
+    picture = _decoded(data, flag)
+    if picture is None:
+        return _by_libav(path), None
+    return (picture if shrink == 1 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)), None
 
 
 def _decoded(data: NDArray[np.uint8], flags: int) -> Any:
@@ -79,14 +84,14 @@ def _decoded(data: NDArray[np.uint8], flags: int) -> Any:
         return None
 
 
-def _reduction(data: NDArray[np.uint8]) -> int:
-    """How to decode: JPEGs of more pixels than anyone sees at a half, a quarter or an eighth."""
+def _reduction(data: NDArray[np.uint8]) -> tuple[int, int]:
+    """How to decode: JPEGs of more pixels than anyone sees at a half, a quarter or an eighth; then B, G, R."""
     size = _jpeg_size(bytes(data[: 1 << 20]))
     pixels = size[0] * size[1] if size else 0
     for shrink, flag in ((1, cv2.IMREAD_COLOR_RGB), (2, cv2.IMREAD_REDUCED_COLOR_2), (4, cv2.IMREAD_REDUCED_COLOR_4)):
         if pixels <= _MOST_PIXELS * shrink * shrink:
-            return flag if shrink == 1 else flag | cv2.IMREAD_COLOR_RGB
-    return cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_COLOR_RGB
+            return shrink, flag
+    return 8, cv2.IMREAD_REDUCED_COLOR_8
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
@@ -270,6 +275,10 @@ def framed(picture: Rgb, opacity: Any, fit: Fit, aspect: float, background: str)
         picture = _over(picture, opacity, np.broadcast_to(colour, picture.shape))
     if fit == "cover":
         return picture
+    if (grow := _LEAST_SIDE // min(picture.shape[:2])) > 1:
+        size = (picture.shape[1] * grow, picture.shape[0] * grow)
+        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        opacity = None if opacity is None else cv2.resize(opacity, size, interpolation=cv2.INTER_CUBIC)
     rows, columns = picture.shape[:2]
     if abs(columns / rows / aspect - 1) < 0.002:
         return picture if opacity is None else _over(picture, opacity, _blurred(picture, columns, rows, aspect))

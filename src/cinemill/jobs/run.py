@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def preview(
     restart: bool = False,
     metrics: bool = False,
 ) -> Planned:
-    """What `run` would begin with, or the error it would end with at once. Writes nothing."""
+    """What `run` would begin with, or the error it would end with at once. Writes nothing but an operation's sketch."""
     _refuse(request, metrics)
     if request.destination:
         distant.refuse_existing(request.destination, overwrite)
@@ -47,7 +47,10 @@ def preview(
     with _folder_for(request) as folder:
         old = None if restart else _unfinished(request, folder, signature)
         job = old or plan(request, signature)
-        return _announced(job, sum(chunk.size for chunk in _made(job, folder)) if old else 0)
+        planned = _announced(job, sum(chunk.size for chunk in _made(job, folder)) if old else 0)
+        sketch = job.operation.sketch(job.request, job.settled)
+        drawn = (f"drawn in {sketch}.",) if sketch else ()
+        return replace(planned, notes=(*planned.notes, *drawn))
 
 
 def run(

@@ -20,7 +20,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Disposition
 
 from cinemill.errors import DiskFull, MediaError, OutputRefused
-from cinemill.media import lavfi, matroska, parts
+from cinemill.media import lavfi, matroska, parts, program
 from cinemill.media.clock import rescale
 from cinemill.media.demux import Damage, opened
 from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
@@ -209,6 +209,30 @@ def encode_sound(
 
 def _kind(block: Audio) -> dict[str, Any]:
     return {"sample_rate": block.sample_rate, "channels": len(block.samples), "layout": block.layout}
+
+
+def headers(path: Path) -> tuple[bytes, ...]:
+    """What decoders must know before the first packet of each track: files that agree in it can be joined."""
+    with opened(path) as container:
+        return tuple(
+            bytes(stream.codec_context.extradata or b"") for stream in container.streams if stream.codec_context
+        )
+
+
+def concatenated(paths: Sequence[Path], output: Path, format: str) -> None:
+    """Write the packets of files that are stored alike one after another. Raises EngineCrashed, DiskFull."""
+    lines = [f"file 'file:{str(path.resolve()).replace(chr(39), _QUOTE)}'" for path in paths]
+    listed = output.with_name(f"{output.name}.list.tmp")
+    with said_plainly(output):
+        listed.write_text("ffconcat version 1.0\n" + "\n".join(lines) + "\n", "utf-8")
+        try:
+            copied = ["-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", format]
+            program.output_of(["-f", "concat", "-safe", "0", "-i", str(listed), *copied, "-y", f"file:{output}"])
+        finally:
+            listed.unlink(missing_ok=True)
+
+
+_QUOTE: Final = "'\\''"
 
 
 def _add_picture(out: OutputContainer, spec: VideoSpec) -> Any:

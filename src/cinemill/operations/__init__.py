@@ -86,6 +86,8 @@ class Operation(ABC, Generic[P, D]):
     """What it reads, in order. One entry means that several files are a batch."""
     together: ClassVar[bool] = False
     """Whether all files that are named make one job, however many; `inputs` says what each of them is."""
+    stand_in: ClassVar[str | None] = None
+    """The parameter whose file is the input where none is named."""
     output: ClassVar[Literal["file", "optional", "folder"]] = "file"
     """A folder appears under its name when all in it is whole, as a file does, and never takes another's place."""
     makes_video: ClassVar[bool] = False
@@ -126,6 +128,10 @@ class Operation(ABC, Generic[P, D]):
     def steps(self, decided: D) -> tuple[str, ...]:
         """What will be done to the material, one short line each, for people."""
         return ()
+
+    def sketch(self, request: Request[P], decided: D) -> Path | None:
+        """Draw what will be done beside the output, for those who only ask; the picture, None where there is none."""
+        return None
 
     def cut(self, request: Request[P], decided: D, seconds: float) -> list[Chunk]:
         """Chunks of about `seconds` of programme each; one chunk where it cannot be cut."""

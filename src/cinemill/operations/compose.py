@@ -6,11 +6,14 @@ only that scene anew. The sound is one part, mixed in one pass.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
 from cinemill.media.output import Codec, Speed, VideoSpec
@@ -23,9 +26,12 @@ if TYPE_CHECKING:
     from cinemill.media.output import VideoOutput
 
 _PREVIEW_LINES = 360
+_WRITTEN = (".yaml", ".yml", ".json")
 
 
-class Compose(Params):
+class FilmOutput(Params):
+    """The film."""
+
     preview: float | None = Field(None, gt=0, le=3600, unit="s")
     """Only so much from the beginning, small and quick to make."""
     size: str | None = None
@@ -46,11 +52,27 @@ class Compose(Params):
     """Threads of the encoder; part of the result. 0 takes the machine's cores at planning time."""
 
 
+class Compose(FilmOutput):
+    from_text: Path | None = Field(None, file="any")
+    """A script instead of a storyboard: paragraphs become scenes and are spoken. With an output in .yaml or .json the
+    storyboard is written down, to be changed by hand; with a film's suffix the film is made at once."""
+    pictures: Path | None = None
+    """The folder with pictures, clips and music for the script."""
+
+    @field_validator("pictures")
+    @classmethod
+    def _folder(cls, folder: Path | None) -> Path | None:
+        if folder and not folder.is_dir():
+            raise ValueError("name a folder with pictures")
+        return folder
+
+
 class ComposeDecided(Decided):
     """The storyboard with nothing left open, when everything happens, how it is stored, and the font of its text."""
 
     format: str
-    spec: VideoSpec
+    spec: VideoSpec | None
+    """None where only the storyboard is written down."""
     board: dict[str, Any]
     line: dict[str, Any]
     family: str
@@ -58,31 +80,33 @@ class ComposeDecided(Decided):
     """The timeline for people, a line for each scene."""
 
 
-@operation
-class ComposeOperation(Operation[Compose, ComposeDecided]):
-    """Make a film from a storyboard in YAML or JSON: pictures, clips, voice, captions, music.
+F = TypeVar("F", bound=FilmOutput)
 
-    Scenes that have not changed since the last time are not made again.
-    """
 
-    name = "compose"
-    params = Compose
+class FilmOperation(Operation[F, ComposeDecided]):
+    """Whatever is a storyboard in the end, and a film of it."""
+
     decided = ComposeDecided
-    inputs = ("any",)
-    example = "cinemill compose story.yaml -o film.mp4"
 
-    def suffix(self, request: Request[Compose]) -> str:
+    @abstractmethod
+    def board(self, request: Request[F]) -> Storyboard:
+        """The storyboard of a request. Raises OpenFailed, InvalidParams."""
+
+    def suffix(self, request: Request[F]) -> str:
         return ".mp4"
 
-    def files(self, request: Request[Compose]) -> tuple[Path, ...]:
-        return _board(request).files
+    def _board(self, request: Request[F]) -> Storyboard:
+        return _asked(self.board(request), request.params)
 
-    def decide(self, request: Request[Compose]) -> ComposeDecided:
+    def files(self, request: Request[F]) -> tuple[Path, ...]:
+        return (*self.reads(request.params), *self._board(request).files)
+
+    def decide(self, request: Request[F]) -> ComposeDecided:
         from cinemill.media import tracks
 
         assert request.output
         format = tracks.container_of(request.output)
-        board, videos, heard, notes = _looked_at(_board(request))
+        board, videos, heard, notes = _looked_at(self._board(request))
         line, words, spoken = _timed(board, videos, heard)
         board = board.model_copy(update={"captions": words})
         if request.params.preview:
@@ -104,9 +128,25 @@ class ComposeOperation(Operation[Compose, ComposeDecided]):
     def steps(self, decided: ComposeDecided) -> tuple[str, ...]:
         return decided.about
 
-    def cut(self, request: Request[Compose], decided: ComposeDecided, seconds: float) -> list[Chunk]:
+    def sketch(self, request: Request[F], decided: ComposeDecided) -> Path | None:
+        from cinemill.film import sketch
+        from cinemill.measure import sheet
+
+        if request.output is None or decided.spec is None:
+            return None
+        from cinemill.film.board import Storyboard
+
+        small = _small(Storyboard.model_validate(decided.board), 180)
+        film = _film(decided.model_copy(update={"board": small.model_dump(mode="json")}).model_dump_json())
+        path = request.output.with_suffix(".timeline.png")
+        path.write_bytes(sheet.png(sketch.drawn(film)))
+        return path
+
+    def cut(self, request: Request[F], decided: ComposeDecided, seconds: float) -> list[Chunk]:
         from cinemill.film import timeline
 
+        if decided.spec is None:
+            return []
         line = _film(decided.model_dump_json()).line
         pieces = [
             Chunk(index=index, start=first, stop=stop, size=stop - first)
@@ -114,8 +154,9 @@ class ComposeOperation(Operation[Compose, ComposeDecided]):
         ]
         return [*pieces, Chunk(index=len(pieces), size=max(1, line.frames // 30))]
 
-    def part(self, request: Request[Compose], decided: ComposeDecided, chunk: Chunk, path: Path) -> Iterator[int]:
+    def part(self, request: Request[F], decided: ComposeDecided, chunk: Chunk, path: Path) -> Iterator[int]:
         film = _film(decided.model_dump_json())
+        assert decided.spec
         if chunk.start is None or chunk.stop is None:
             yield from _sound(film, path, chunk.size)
             return
@@ -130,12 +171,16 @@ class ComposeOperation(Operation[Compose, ComposeDecided]):
             return file.read(4) == b"RIFF" or parts.is_complete(path)
 
     def join(
-        self, request: Request[Compose], decided: ComposeDecided, parts: Sequence[Path], output: Path | None
+        self, request: Request[F], decided: ComposeDecided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
         from cinemill.film import kept
         from cinemill.media import read, write
 
         assert output
+        if decided.spec is None:
+            assert request.output
+            _write_down(decided, request.output, output)
+            return
         film = _film(decided.model_dump_json())
         *pictures, mix = parts
         info = read.probe(mix)
@@ -144,17 +189,66 @@ class ComposeOperation(Operation[Compose, ComposeDecided]):
             yield min(1.0, done / film.line.seconds)
         kept.tidy()
 
-    def result(self, request: Request[Compose], decided: ComposeDecided, parts: Sequence[Path]) -> dict[str, Any]:
+    def result(self, request: Request[F], decided: ComposeDecided, parts: Sequence[Path]) -> dict[str, Any]:
+        if decided.spec is None:
+            return {"scenes": len(decided.about)}
         line = _film(decided.model_dump_json()).line
         return {"frames": line.frames, "seconds": round(line.seconds, 3), "scenes": len(line.shots)}
 
 
-def _board(request: Request[Compose]) -> Storyboard:
-    """The storyboard as it is asked for. Raises OpenFailed, InvalidParams."""
+@operation
+class ComposeOperation(FilmOperation[Compose]):
+    """Make a film from a storyboard in YAML or JSON: pictures, clips, voice, captions, music.
+
+    Scenes that have not changed since the last time are not made again.
+    """
+
+    name = "compose"
+    params = Compose
+    inputs = ("any",)
+    stand_in = "from_text"
+    example = "cinemill compose story.yaml -o film.mp4"
+
+    def suffix(self, request: Request[Compose]) -> str:
+        return ".yaml" if request.params.from_text else ".mp4"
+
+    def reads(self, params: Compose) -> tuple[Path, ...]:
+        return (params.from_text,) if params.from_text else ()
+
+    def board(self, request: Request[Compose]) -> Storyboard:
+        from cinemill.film import board as boards
+        from cinemill.film import script
+        from cinemill.media.cues.formats.decode import decoded
+
+        (source,) = request.inputs
+        if request.params.from_text or source.suffix.lower() in (".txt", ".md"):
+            return script.storyboard(decoded(request.params.from_text or source)[0], request.params.pictures)
+        return boards.read(source)
+
+    def decide(self, request: Request[Compose]) -> ComposeDecided:
+        from cinemill.film import timeline
+
+        assert request.output
+        if request.output.suffix.lower() not in _WRITTEN:
+            return super().decide(request)
+        board = self._board(request)
+        names = [timeline.called(board, index) for index in range(len(board.scenes))]
+        note = f"the storyboard is written down; `cinemill compose {request.output.name} -o film.mp4` makes the film."
+        return ComposeDecided(
+            notes=(note,),
+            format="storyboard",
+            spec=None,
+            board=board.model_dump(mode="json"),
+            line={},
+            family="",
+            about=tuple(names),
+        )
+
+
+def _asked(board: Storyboard, params: FilmOutput) -> Storyboard:
+    """The storyboard with what the command says otherwise. Raises InvalidParams."""
     from cinemill.film import board as boards
 
-    params = request.params
-    board = boards.read(request.inputs[0])
     output = {"codec": params.codec, "encoder": params.encoder, "speed": params.speed, "crf": params.crf}
     given = {key: value for key, value in (output | {"loudness": params.loudness}).items() if value is not None}
     values: dict[str, Any] = {"output": board.output.model_copy(update=given)}
@@ -163,16 +257,27 @@ def _board(request: Request[Compose]) -> Storyboard:
     if params.rate:
         values["rate"] = params.rate
     board = board.model_copy(update=values)
-    return _small(board) if params.preview else board
+    return _small(board, _PREVIEW_LINES) if params.preview else board
 
 
-def _small(board: Storyboard) -> Storyboard:
+def _small(board: Storyboard, lines: int) -> Storyboard:
     """The storyboard with few pixels, and an encoder in a hurry."""
     width, height = board.pixels
-    share = min(1.0, _PREVIEW_LINES / min(width, height))
+    share = min(1.0, lines / min(width, height))
     size = "x".join(str(max(16, round(side * share / 2) * 2)) for side in (width, height))
     hasty = board.output.model_copy(update={"speed": "ultrafast", "crf": board.output.crf or 26})
     return board.model_copy(update={"size": size, "output": hasty})
+
+
+def _write_down(decided: ComposeDecided, name: Path, output: Path) -> None:
+    """The storyboard as a file for people: YAML, or JSON by its suffix."""
+    from cinemill.film import board as boards
+
+    board = boards.Storyboard.model_validate(decided.board)
+    folder = name.resolve().parent
+    output.write_text(
+        boards.json_of(board, folder) if name.suffix.lower() == ".json" else boards.text_of(board, folder)
+    )
 
 
 def _looked_at(board: Storyboard) -> tuple[Storyboard, dict[int, Fraction], frozenset[int], list[str]]:
@@ -264,7 +369,7 @@ def _font(board: Storyboard, line: Timeline) -> tuple[str, list[str]]:
     return choice.family, notes
 
 
-def _spec(board: Storyboard, params: Compose) -> tuple[VideoSpec, list[str]]:
+def _spec(board: Storyboard, params: FilmOutput) -> tuple[VideoSpec, list[str]]:
     from cinemill.film import segments, stills
     from cinemill.hardware import cores
     from cinemill.media import encoders
@@ -276,7 +381,7 @@ def _spec(board: Storyboard, params: Compose) -> tuple[VideoSpec, list[str]]:
     return encoders.spec_for(_output(board, params), picture, board.rate, None, cores())
 
 
-def _output(board: Storyboard, params: Compose) -> VideoOutput:
+def _output(board: Storyboard, params: FilmOutput) -> VideoOutput:
     from cinemill.media.output import VideoOutput
 
     told = board.output
@@ -333,6 +438,7 @@ def _carry(info: Any, decided: ComposeDecided) -> Any:
     """What becomes of the mix in the film's container."""
     from cinemill.media.tracks import Carry
 
+    assert decided.spec
     archive = decided.spec.codec in ("ffv1", "prores")
     lossless = {"mov": "pcm_s24le", "matroska": "flac", "nut": "flac"}
     usual = {"webm": "libopus"}.get(decided.format, "aac")

@@ -175,6 +175,8 @@ def batch(
     Several inputs want a folder as output. Raises RequestError, and OpenFailed for a folder without videos.
     """
     operation = get(name)
+    if not inputs:
+        inputs = _instead(operation, explicit)
     asked = [request(name, group, None, explicit, preset) for group in _groups(operation, inputs)]
     taken = tuple(path for one in asked for path in one.inputs)
     several = len(asked) > 1 or any(path.is_dir() for path in inputs)
@@ -187,6 +189,15 @@ def batch(
         return [Task(one) for one in asked]
     stems = _stems([one.inputs[0] for one in asked], folder or Path(), name)
     return [Task(one, stem, taken) for one, stem in zip(asked, stems)]
+
+
+def _instead(operation: Operation[Any, Any], explicit: dict[str, Any]) -> list[Path]:
+    """The input where none is named: the file of the parameter that stands in for it. Raises RequestError."""
+    given = explicit.get(operation.stand_in) if operation.stand_in else None
+    if not given:
+        other = f", or give --{operation.stand_in.replace('_', '-')}" if operation.stand_in else ""
+        raise RequestError(f"{operation.name} has nothing to work on: name a file{other}.")
+    return [Path(given)]
 
 
 def _groups(operation: Operation[Any, Any], inputs: Sequence[Path]) -> list[tuple[Path, ...]]:

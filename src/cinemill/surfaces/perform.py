@@ -105,6 +105,7 @@ def command(name: str) -> tuple[Callable[..., None], str]:
 
     shared = inspect.signature(Common, eval_str=True).parameters.values()
     inputs, *rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in shared]
+    inputs = inputs.replace(default=[]) if operation.stand_in else inputs
     own = sorted(map(_option, entries), key=lambda p: p.name not in operation.params.__annotations__)
     signature = inspect.Signature([inputs, *own, *rest])
     run.__signature__ = signature  # type: ignore[attr-defined]
