@@ -15,6 +15,7 @@ from cinemill.film.board import Narration, Storyboard
 from cinemill.film.timeline import Said, Speech, cleaned
 from cinemill.operations import Request, get
 from cinemill.settings import settings
+from cinemill.version import __version__
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Word
@@ -103,6 +104,34 @@ def _move(made: Path, kept: Path) -> None:
 
 
 def _made(narration: Narration, board: Storyboard) -> tuple[Speech, list[str]]:
-    from cinemill.errors import MissingEngine
+    """The text spoken by a voice, or as it was spoken the last time."""
+    from cinemill.film import sound
+    from cinemill.media import write
+    from cinemill.media.cues import files
+    from cinemill.media.cues.types import Cue, Transcript
+    from cinemill.media.types import Audio
+    from cinemill.operations import speaking
 
-    raise MissingEngine("no voice is here yet to speak the narration; give it as a file.")
+    assert narration.text
+    options = speaking.NarrationOptions(
+        voice=narration.voice or board.voice, language=board.language, speed=narration.speed
+    )
+    facts = [_FORM, __version__, narration.text, options.model_dump(mode="json")]
+    words, recording = _kept(facts, ".json"), _kept(facts, ".flac")
+    notes: list[str] = []
+    if not (words.is_file() and recording.is_file()):
+        told = speaking.narrate(narration.text, options)
+        notes = [*told.notes]
+        cue = Cue(0, round(len(told.samples) * 1000 / told.rate), (narration.text,), None, told.words)
+        with TemporaryDirectory(prefix="cinemill-") as place:
+            block = Audio(told.samples[None, :], told.rate, 0, "mono")
+            deque(write.encode_sound([block], Path(place, "a.flac"), "flac", bits=24), maxlen=0)
+            Path(place, "a.json").write_text(files.written(Transcript((cue,), told.language), "json"), "utf-8")
+            _move(Path(place, "a.json"), words)
+            _move(Path(place, "a.flac"), recording)
+    seconds = sound.seconds_of(recording)
+    return Speech(recording, seconds, cleaned(said_in(words), round(seconds * 1000))), notes
+
+
+_FORM = 1
+"""Of what is kept: another number has everything spoken anew."""

@@ -105,7 +105,6 @@ def command(name: str) -> tuple[Callable[..., None], str]:
 
     shared = inspect.signature(Common, eval_str=True).parameters.values()
     inputs, *rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in shared]
-    inputs = inputs.replace(default=[]) if operation.stand_in else inputs
     own = sorted(map(_option, entries), key=lambda p: p.name not in operation.params.__annotations__)
     signature = inspect.Signature([inputs, *own, *rest])
     run.__signature__ = signature  # type: ignore[attr-defined]
@@ -172,6 +171,8 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
 def _given(name: str, inputs: list[Path] | None) -> list[Path]:
     """The inputs that were named. A text may come through the pipe, and does where nothing is named."""
     reads_text = "text" in get(name).inputs
+    if not inputs and get(name).stand_in:
+        return []
     if not inputs and not (reads_text and not sys.stdin.isatty()):
         raise RequestError(f"{name} needs an input: name a file{', or write into a pipe' if reads_text else ''}.")
     if reads_text and (not inputs or inputs == [Path("-")]):
