@@ -52,6 +52,8 @@ class Service(wire.Service):
         return self.decoded(decoder, samples)
 
     def decoded(self, decoder, samples):
+        # Without it, what is heard depends on what was heard before, and a job that goes on ends otherwise.
+        decoder.reinit_feat()
         decoder.start_utt()
         decoder.process_raw(samples, full_utt=True)
         decoder.end_utt()
