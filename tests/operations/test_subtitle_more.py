@@ -238,3 +238,23 @@ def test_what_would_go_better_is_offered_and_taken(monkeypatch: pytest.MonkeyPat
 def test_three_letters_name_languages() -> None:
     assert [rules.three_letters(code) for code in ("en", "de-AT", "jpn", "xx", None)] == ["eng", "ger", "jpn", "", ""]
     assert len(set(islice(map(rules.three_letters, ("en", "fr", "zh", "nl")), 4))) == 4
+
+
+@pytest.mark.parametrize("standard", ["netflix", "bbc", "dcmp", "social"])
+@pytest.mark.parametrize("audience", ["adult", "children", "sdh"])
+@pytest.mark.parametrize("rate", [None, "24000/1001"])
+def test_what_is_made_has_no_findings(standard: str, audience: str, rate: str | None, tmp_path: Path) -> None:
+    """Ten sentences as they were said, unhurried enough for every audience."""
+    truth = json.loads((SPEECH / "ten.json").read_text())
+    words, clock = list[Word](), 0
+    for text in truth["text"].split():
+        words.append(Word(text, clock, clock + 55 * len(text) + 120, 0.9))
+        clock += 110 * len(text) + (1500 if text.endswith(".") else 180)
+    heard = Transcript((Cue(0, clock, (truth["text"],), None, tuple(words)),), "en")
+    (tmp_path / "heard.json").write_text(files.written(heard, "json"))
+    ours = {"standard": standard, "audience": audience, "frame_rate": rate}
+    for suffix in (".srt", ".ttml", ".json"):
+        made = tmp_path / f"made{suffix}"
+        list(jobs.run(forms.request("convert-subtitles", [tmp_path / "heard.json"], made, {**ours, "lay_out": True})))
+        lint = forms.request("lint-subtitles", [made], None, {**ours, "language": "en"})
+        assert list(jobs.run(lint))[-1].result["findings"] == [], suffix
