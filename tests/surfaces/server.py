@@ -23,8 +23,9 @@ from cinemill.surfaces.api.app import create_app
 from cinemill.surfaces.api.studio import Serving
 from cinemill.surfaces.serve import _listener
 listener = _listener("127.0.0.1", 0)
-token, host, page, silence = sys.argv[2:6]
-app = create_app(Serving(folder=Path(sys.argv[1]), host=host, token=token, page=page == "page", silence=float(silence)))
+token, host, page, silence, works = sys.argv[2:7]
+app = create_app(Serving(folder=Path(sys.argv[1]), host=host, token=token, page=page == "page", silence=float(silence),
+    works=works == "works"))
 print(listener.getsockname()[1], flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run([listener])
 """
@@ -56,11 +57,22 @@ class Server:
         host: str = "127.0.0.1",
         page: bool = False,
         silence: float = 30,
+        works: bool = True,
     ) -> None:
         self.folder = folder
         self.token = token
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _SCRIPT, str(folder), token, host, "page" if page else "", str(silence)],
+            [
+                sys.executable,
+                "-c",
+                _SCRIPT,
+                str(folder),
+                token,
+                host,
+                "page" if page else "",
+                str(silence),
+                "works" if works else "",
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

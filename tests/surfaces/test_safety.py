@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -211,21 +210,19 @@ def test_who_sends_nothing_is_not_waited_for(server: Server) -> None:
 
 
 def bomb() -> bytes:
-    """A PNG of 40000 x 40000 pixels in two megabytes, cut to the first: 4.8 GB when it is unpacked."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0))
-    body = zlib.compress(bytes(120_001 * 1000), 9)
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    """A moving GIF of 16000 x 16000 pixels in 200 bytes: a gigabyte for each picture that is decoded."""
+    head = b"GIF89a" + struct.pack("<HHBBB", 16000, 16000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    picture = b"\x21\xf9\x04\0\x0a\0\0\0" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return head + 6 * picture + b";"
 
 
-def test_a_picture_that_swells_fails_its_job_and_not_the_server(server: Server) -> None:
-    job = server.done(server.form("/api/jobs/convert", [("file", ("bomb.png", bomb())), ("output", "a.mkv")]))
+def test_a_film_that_swells_fails_its_job_and_not_the_server(server: Server, film: str) -> None:
+    asked = [("file", ("bomb.gif", bomb())), ("codec", "ffv1"), ("output", "a.mkv")]
+    job = server.done(server.form("/api/jobs/convert", asked))
     assert job["state"] == "failed"
-    assert job["error"]["message"]
     assert server.ask("GET", "/health").status == 200
+    again = server.ask("POST", "/api/jobs/convert", {"inputs": [film], "codec": "ffv1", "output": "a.mkv"})
+    assert server.done(again)["state"] == "done", "others have their memory"
 
 
 def test_a_playlist_reads_no_other_file(server: Server, home: Path, shelf: Path) -> None:

@@ -32,7 +32,7 @@ def router() -> APIRouter:
     routes.post("/uploads", status_code=201)(begin)
     routes.head("/uploads/{id}", include_in_schema=False)(where)
     routes.get("/uploads/{id}")(where_in_words)
-    octets = {"content": {"application/offset+octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    octets = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
     routes.patch("/uploads/{id}", status_code=200, openapi_extra={"requestBody": octets})(go_on)
     routes.delete("/uploads/{id}", status_code=204)(abandon)
     return routes
