@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from cinemill.errors import CinemillError, InvalidParams
+from cinemill.errors import CinemillError, InvalidParams, OpenFailed
 from cinemill.filters import text
 from cinemill.filters.denoise_learned import seen
 from cinemill.hardware import cores
@@ -38,6 +40,7 @@ _SHOWN: Final = 256
 """Sides at most of what is held back, in pixels; its middle is taken."""
 _LEAST: Final = 32
 """Sides of a picture at least."""
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _MEMORY: Final = 2**30
 """Bytes that examples may take."""
 
@@ -190,6 +193,9 @@ def _shape(frames: Sequence[Frame]) -> str:
 
 def _stretches(path: Path, pictures: int) -> Iterator[list[Frame]]:
     """Short stretches all over a film, some `pictures` in all; a picture is one of length 1."""
+    if path.suffix.lower() in _PICTURES:
+        yield [_large_enough(_plain(_picture(path)), path)]
+        return
     info = read.probe(path)
     pts = read.index(info).pts
     length = min(_STRETCH, len(pts))
@@ -203,9 +209,22 @@ def _stretches(path: Path, pictures: int) -> Iterator[list[Frame]]:
             continue
         if frames[0].field_order != "progressive":
             raise InvalidParams(f"{path} is interlaced; deinterlace it first, as `cinemill process` does.")
-        if min(frames[0].width, frames[0].height) < _LEAST:
-            raise InvalidParams(f"{path} is {_shape(frames)[3:]}; sides of {_LEAST} pixels are the least.")
+        _large_enough(frames[0], path)
         yield frames
+
+
+def _large_enough(frame: Frame, path: Path) -> Frame:
+    if min(frame.width, frame.height) < _LEAST:
+        raise InvalidParams(f"{path} is {_shape([frame])[3:]}; sides of {_LEAST} pixels are the least.")
+    return frame
+
+
+def _picture(path: Path) -> Frame:
+    """A still picture. Raises OpenFailed."""
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    if values is None:
+        raise OpenFailed(f"{path} is not a picture that can be read.")
+    return Frame((cv2.cvtColor(values, cv2.COLOR_BGR2RGB),), "rgb24", 0, Fraction(1, 25))
 
 
 def _plain(frame: Frame) -> Frame:
@@ -293,7 +312,7 @@ def gathered(stretches: Iterator[Stretch], task: str, crop: int, skipped: list[s
         raise InvalidParams(
             f"no picture is as large as the part that is looked at, {crop} pixels; take a smaller crop."
         )
-    return _split(items, [f"left out: {reason}." for reason in skipped])
+    return _split(items, [f"left out: {reason.removesuffix('.')}." for reason in skipped])
 
 
 def _split(items: Sequence[Item], remarks: list[str]) -> Material:

@@ -125,11 +125,19 @@ class Denoiser(nn.Module):
 
 
 class Painter(nn.Module):
-    """A picture as it should be: (B, 3, H, W) -> (B, 3, H, W), red, green and blue. What is learned is the change."""
+    """A picture as it should be: (B, 3, H, W) -> (B, 3, H, W), red, green and blue.
+
+    What is learned is the change; it begins with none.
+    """
 
     def __init__(self, width: int, deep: int, depth: int) -> None:
         super().__init__()
         self.body = Body(3, 3, width, deep, depth)
+        last = self.body.tail[-2]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         return picture + self.body(picture - 0.5)

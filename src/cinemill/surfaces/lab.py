@@ -26,7 +26,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def _compare(
-    film: Annotated[Path, typer.Argument(metavar="INPUT", help="A film or a picture.")],
+    film: Annotated[Path, typer.Argument(metavar="INPUT", help="A film.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The lab; more may be added.")],
     chain: Annotated[
         list[str] | None,
