@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cinemill.media.types import Frame, MediaInfo
     from cinemill.surfaces.builder import VideoBuilder
 
-__all__ = ["Clip", "VideoBuilder", "__version__", "events", "merge", "open", "probe", "run"]
+__all__ = ["Clip", "MediaService", "VideoBuilder", "__version__", "events", "merge", "open", "probe", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -44,16 +44,18 @@ def run(
     overwrite: bool = False,
     restart: bool = False,
     metrics: bool = False,
+    on: str = "auto",
     **params: Any,
 ) -> Done:
     """Run an operation on its inputs, named first, and its output. Raises CinemillError.
 
     An output left out is named as on the command line. Goes on from where an earlier call of the same kind stopped;
-    `restart` throws that away; `metrics` measures a video against its source.
+    `restart` throws that away; `metrics` measures a video against its source; `on` is where, as for --on.
     """
     from cinemill.jobs.events import Done
 
-    told = events(operation, *files, preset=preset, overwrite=overwrite, restart=restart, metrics=metrics, **params)
+    how: Any = {"preset": preset, "overwrite": overwrite, "restart": restart, "metrics": metrics, "on": on}
+    told = events(operation, *files, **how, **params)
     last = deque(told, maxlen=1).pop()
     assert isinstance(last, Done)
     return last
@@ -66,12 +68,12 @@ def events(
     overwrite: bool = False,
     restart: bool = False,
     metrics: bool = False,
+    on: str = "auto",
     **params: Any,
 ) -> Generator[Event, None, None]:
     """`run` as a stream of events; closing it stops the job and keeps what is finished."""
-    from cinemill.jobs import run as jobs
     from cinemill.operations import get
-    from cinemill.surfaces import forms
+    from cinemill.surfaces import forms, remote
 
     paths = [Path(file) for file in files]
     # Where any number of files goes into one, the last is that one.
@@ -79,7 +81,41 @@ def events(
     inputs, output = paths[:count], paths[count] if len(paths) > count else None
     (task,) = forms.batch(operation, inputs, output, params, preset)
     seconds = forms.chunk_seconds(operation, preset)
-    yield from jobs.run(task.request(), chunk_seconds=seconds, overwrite=overwrite, restart=restart, metrics=metrics)
+    how: Any = {"chunk_seconds": seconds, "overwrite": overwrite, "restart": restart, "metrics": metrics}
+    yield from remote.events_on(on, task.request(), **how)
+
+
+@dataclass(frozen=True)
+class MediaService:
+    """Operations here or on another server, by one interface: which of them is said once.
+
+    `address` left out is the setting `remote`. Its methods are the functions of the same names.
+    """
+
+    use_local_processing: bool = True
+    address: str = ""
+
+    @property
+    def on(self) -> str:
+        """Where it works, as for --on. Raises RequestError when no server is known."""
+        from cinemill.errors import RequestError
+        from cinemill.settings import settings
+
+        if self.use_local_processing:
+            return "auto"
+        if not (address := self.address or settings().remote):
+            raise RequestError("no server is known: give its address, or set CINEMILL_REMOTE.")
+        return address
+
+    def run(self, operation: str, *files: str | Path, **how: Any) -> Done:
+        """`cinemill.run` there."""
+        where: dict[str, Any] = {"on": self.on, **how}
+        return run(operation, *files, **where)
+
+    def events(self, operation: str, *files: str | Path, **how: Any) -> Generator[Event, None, None]:
+        """`cinemill.events` there."""
+        where: dict[str, Any] = {"on": self.on, **how}
+        return events(operation, *files, **where)
 
 
 def merge(

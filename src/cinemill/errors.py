@@ -71,6 +71,14 @@ class CinemillError(Exception):
         return {"type": type(self).__name__, "message": self.sentence, **facts}
 
 
+def from_dict(told: dict[str, Any]) -> CinemillError:
+    """The error that `as_dict` described, as another process or server met it."""
+    facts = {str(key): value for key, value in told.items() if key not in ("type", "message")}
+    cls = globals().get(str(told.get("type")))
+    known = cls if isinstance(cls, type) and issubclass(cls, CinemillError) else CinemillError
+    return _rebuild(known, str(told.get("message", "it failed and did not say why.")), facts)
+
+
 def _rebuild(cls: type[CinemillError], sentence: str, facts: dict[str, Any]) -> CinemillError:
     error = cls.__new__(cls)
     CinemillError.__init__(error, sentence, **facts)

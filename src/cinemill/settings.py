@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     def shared_folders(self) -> list[Path]:
         return [Path(text).expanduser() for text in self.shared_dirs.split(os.pathsep) if text]
 
+    remote: str = ""
+    """Another cinemill server, such as http://studio:7860, that does what cannot be done here."""
     ray_cpus: float = 1
     """Cores that a chunk takes of a machine of a Ray cluster."""
     ray_gpus: float = 1

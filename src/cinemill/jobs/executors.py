@@ -26,8 +26,8 @@ from cinemill.jobs.making import Elsewhere, Fault, Made, Progressing, Spoilt, To
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk
 
-PLACES = ("auto", "serial", "processes", "ray", "ray://HOST:PORT")
-"""What `executor` knows."""
+PLACES = ("auto", "serial", "processes", "ray", "ray://HOST:PORT", "http://HOST:7860")
+"""What `executor` knows, but for the last: another server does a whole job."""
 
 
 class Executor(Protocol):

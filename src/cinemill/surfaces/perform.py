@@ -16,7 +16,7 @@ from rich.markup import escape
 from cinemill.catalogue import presets
 from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.jobs.events import Done, Event
-from cinemill.jobs.executors import PLACES, executor
+from cinemill.jobs.executors import PLACES
 from cinemill.jobs.plan import CHUNK_SECONDS
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Request, get
@@ -152,7 +152,7 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
             if (common.skip_existing or common.watch) and request.output and _exists(request):
                 viewer.skipped(request.output)
             else:
-                if not common.dry_run:
+                if not common.dry_run and not common.on.startswith("http"):
                     offers.taken(request, common.yes, common.as_json)
                 passed &= watch(_events(request, common), request.output, common.as_json)
         except BrokenPipeError:
@@ -189,9 +189,8 @@ def _exists(request: Request[Any]) -> bool:
 
 
 def _events(request: Request[Any], common: Common) -> Generator[Event, None, None]:
-    from cinemill.jobs import run as jobs
+    from cinemill.surfaces import remote
 
-    workers = executor(common.on)
     how: Any = {
         "chunk_seconds": common.chunk_seconds or forms.chunk_seconds(request.operation, common.preset),
         "overwrite": common.overwrite,
@@ -199,9 +198,11 @@ def _events(request: Request[Any], common: Common) -> Generator[Event, None, Non
         "metrics": common.metrics,
     }
     if common.dry_run:
+        from cinemill.jobs import run as jobs
+
         yield jobs.preview(request, **how)
         return
-    yield from jobs.run(request, executor=workers, **how)
+    yield from remote.events_on(common.on, request, **how)
 
 
 def watch(events: Generator[Event, None, None], output: Path | None, as_json: bool) -> bool:
