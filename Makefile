@@ -16,6 +16,12 @@ setup: .venv/ready ## make .venv with everything a user and a developer need
 demo: setup ## make a damaged tape, restore it, show before and after; INPUT=clip.mp4 takes your own
 	@$(BIN)/cinemill demo $(if $(INPUT),"$(INPUT)") -o "$(OUT)"
 
+worker: .venv-worker/ready ## the serverless worker's environment, which cannot be shared with the studio's
+.venv-worker/ready: pyproject.toml
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-worker
+	$(BIN)/uv pip install -q --python .venv-worker/bin/python -e '.[worker]'
+	@touch $@
+
 check: setup ## format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -45,4 +51,4 @@ bench: setup ## measure against named peers and write docs/bench.md
 serve: setup ## the studio in a browser, at http://localhost:7860; ARGS="--port 8000" and the like
 	$(BIN)/cinemill serve $(ARGS)
 
-.PHONY: help setup demo check fix gen test bench serve
+.PHONY: worker help setup demo check fix gen test bench serve

@@ -46,6 +46,11 @@ def add_to(app: typer.Typer) -> None:
         jobs.command(name, cls=Command)(function)
     app.add_typer(jobs, name="jobs", rich_help_panel=panel)
     capturing.add_to(app, panel)
+    workers = typer.Typer(help="Serve jobs for services that start and stop machines.", cls=Group)
+    workers.callback(invoke_without_command=True)(help_alone)
+    passing = {"allow_extra_args": True, "ignore_unknown_options": True}
+    workers.command("runpod", cls=Command, context_settings=passing)(_worker_runpod)
+    app.add_typer(workers, name="worker", rich_help_panel=panel)
     engines.add_to(app, panel)
     models.add_to(app, panel)
     lab.add_to(app, panel)
@@ -130,6 +135,15 @@ def _mcp() -> None:
     from cinemill.surfaces import mcp
 
     mcp.serve()
+
+
+def _worker_runpod(
+    preload: Annotated[bool, typer.Option("--preload", help="Load the model of speech before the first job.")] = False,
+) -> None:
+    """Serve jobs of RunPod. Its SDK's own options may follow, such as --rp_serve_api and --test_input."""
+    from cinemill.surfaces import runpod
+
+    runpod.start(preload)
 
 
 def _job_ids() -> list[str]:

@@ -1,0 +1,433 @@
+"""A serverless worker of RunPod: one handler over the catalogue.
+
+Three forms of input: `{"operation": …, "inputs": […], "params": {…}}` for anything; what whisperX workers take
+(`audio_file`, …); what workers of faster-whisper take (`audio` or `audio_base64`, …). The operation that both of the
+latter mean is the one that makes subtitles.
+
+Errors are always texts. A result that is too large for an answer goes to storage, or is refused with a sentence.
+Everything that a job brings here or makes lies in a folder of its own and goes when it ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from cinemill.catalogue import file_kinds, operations
+from cinemill.errors import Cancelled, CinemillError, InvalidParams, MissingResource, RequestError, TooLarge
+from cinemill.jobs import events as ev
+from cinemill.jobs import run as jobs
+from cinemill.operations import Request, get
+from cinemill.storage import elsewhere, s3
+from cinemill.surfaces import forms
+
+Job = dict[str, Any]
+Tell = Callable[[dict[str, Any]], None]
+_INLINE: Final = 8_000_000
+"""Bytes of a result that are sent in the answer; the service takes 10 MB."""
+_PREVIEW: Final = 50
+"""Segments that are sent where all of them are too many and no storage is known."""
+_BREATH: Final = 1.0
+"""Seconds between two words of progress."""
+_LONGEST_NAME: Final = 64
+_BUSINESS: Final = ("inputs", "input", "output", "preset", "params", "operation", "chunk_seconds", "metrics", "debug")
+
+
+def start(preload: bool = False) -> None:
+    """Serve jobs until the service ends the worker. Raises MissingResource."""
+    os.environ.setdefault("RUNPOD_INIT_TIMEOUT", "600")
+    try:
+        import runpod  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise MissingResource("the worker needs RunPod's SDK; `pip install 'cinemill[worker]'` brings it.") from None
+    if os.environ.get("PRINT_MOUNTS", "").lower() in ("1", "true", "yes"):
+        print(Path("/proc/mounts").read_text("utf-8"), flush=True)
+    if preload:
+        warm()
+    serverless: Any = runpod.serverless
+    serverless.register_fitness_check(check)
+
+    async def handler(job: Job) -> dict[str, Any]:
+        def tell(told: dict[str, Any]) -> None:
+            serverless.progress_update(job, told)
+
+        return await handled(job, tell)
+
+    serverless.start({"handler": handler})
+
+
+def check() -> None:
+    """What must work before any job is taken. Raises RuntimeError, which keeps the worker from the queue."""
+    with jobs_folder() as folder:
+        (folder / "room").write_bytes(b"x")
+    if shutil.disk_usage(tempfile.gettempdir()).free < 1 << 30:
+        raise RuntimeError(f"less than 1 GB is free in {tempfile.gettempdir()}.")
+    operations.discover()
+
+
+def warm() -> None:
+    """Load what the first job would wait for, by hearing a second of silence. What is missing is said, not raised."""
+    import wave
+
+    with jobs_folder() as folder:
+        with wave.open(str(folder / "silence.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(bytes(32_000))
+        try:
+            request = asked({"audio_file": str(folder / "silence.wav")}, folder)
+            for _ in jobs.run(request):
+                pass
+        except CinemillError as error:
+            print(f"preloading: {error.sentence}", flush=True)
+
+
+async def handled(job: Job, tell: Tell) -> dict[str, Any]:
+    """The answer to a job. Cancelling it ends the work and is passed on; nothing is told after the answer is known."""
+    stop = threading.Event()
+    loop = asyncio.get_running_loop()
+    work = loop.run_in_executor(None, answered, job, tell, stop)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait([work])
+        raise
+
+
+def answered(job: Job, tell: Tell, stop: threading.Event) -> dict[str, Any]:
+    """The answer to a job, or `{"error": TEXT}`."""
+    given = job.get("input")
+    try:
+        if not isinstance(given, dict):
+            raise RequestError("input must be an object of names and values.")
+        with jobs_folder() as folder:
+            request = asked(given, folder)
+            started = time.monotonic()
+            done = _performed(request, given, tell, stop)
+            answer = _answer(request, given, done, str(job.get("id") or "job"))
+            return {**answer, "seconds": round(time.monotonic() - started, 3)}
+    except CinemillError as error:
+        return {"error": error.sentence}
+    except Cancelled:
+        return {"error": "the job was cancelled."}
+    except Exception as error:
+        return {"error": f"the worker met a fault of its own, {type(error).__name__}: {error}."}
+
+
+@contextmanager
+def jobs_folder() -> Generator[Path, None, None]:
+    """A folder that goes when its job ends: in JOBS_DIR, or where TMPDIR says."""
+    above = os.environ.get("JOBS_DIR") or None
+    if above:
+        Path(above).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cinemill-", dir=above, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def asked(given: dict[str, Any], folder: Path) -> Request[Any]:
+    """What an input asks for, with all its files in `folder`. Raises CinemillError."""
+    if "operation" in given:
+        return _plain(given, folder)
+    if "audio_file" in given:
+        return _request(_speech(), [_brought(given["audio_file"], folder)], _whisperx(given, folder), given, folder)
+    if "audio" in given or "audio_base64" in given:
+        return _request(_speech(), [_sound(given, folder)], _faster_whisper(given), given, folder)
+    raise RequestError(
+        'input needs "operation" (with "inputs" and "params"), or "audio_file", "audio" or "audio_base64" for speech. '
+        f"Operations: {', '.join(operations)}."
+    )
+
+
+def _plain(given: dict[str, Any], folder: Path) -> Request[Any]:
+    operation = get(str(given["operation"]))
+    unknown = [name for name in given if name not in _BUSINESS]
+    if unknown:
+        raise RequestError(f'input has {unknown[0]!r}, which is not known; parameters go into "params".')
+    params = given.get("params") or {}
+    if not isinstance(params, dict):
+        raise InvalidParams("params must be an object of names and values.")
+    named = given.get("inputs") or ([given["input"]] if "input" in given else [])
+    files = [_brought(one, folder) for one in (named if isinstance(named, list) else [named])]
+    known = operation.params.model_fields
+    values = {
+        name: str(_brought(value, folder)) if name in known and file_kinds(known[name]) - {"weights"} else value
+        for name, value in params.items()
+    }
+    return _request(operation.name, files, values, given, folder)
+
+
+def _request(
+    operation: str, files: Sequence[Path], params: dict[str, Any], given: dict[str, Any], folder: Path
+) -> Request[Any]:
+    """A request whose output lies in `folder` until it is sent."""
+    wanted = get(operation).inputs
+    if not get(operation).together and len(files) != len(wanted):
+        raise RequestError(f"{operation} takes {len(wanted)} files, {len(files)} were given.")
+    asked = forms.request(operation, files, None, params, given.get("preset"))
+    name = elsewhere.name(str(given.get("output") or "")) if given.get("output") else ""
+    if operation == _speech() and "operation" not in given:
+        name = "speech.json"
+    if not name:
+        name = f"{files[0].stem if files else 'result'}.{operation}{get(operation).suffix(asked)}"
+    made = folder / "made"
+    made.mkdir(exist_ok=True)
+    return forms.request(operation, files, made / name, params, given.get("preset"))
+
+
+def _speech() -> str:
+    """The operation that turns speech into text, by what it takes."""
+    for name, operation in operations.items():
+        if {"vad_onset", "speaker_samples", "initial_prompt"} <= set(operation.params.model_fields):
+            return name
+    raise MissingResource("no operation here recognises speech.")
+
+
+_SAME: Final = ("language", "initial_prompt", "batch_size", "temperature", "vad_onset", "vad_offset")
+
+
+def _model(given: dict[str, Any]) -> dict[str, Any]:
+    """Which model, and where it runs, as the environment of such workers says it."""
+    chosen = given.get("model") or os.environ.get("WHISPERX_MODEL") or os.environ.get("WHISPERX_MODEL_NAME")
+    folder = os.environ.get("WHISPERX_MODEL_DIR", "")
+    if not chosen and folder and (Path(folder) / "model.bin").is_file():
+        chosen = folder
+    device = os.environ.get("WHISPERX_DEVICE")
+    if not chosen and not _has_whisper():
+        return {}  # the embedded engine has a model of its own
+    return {
+        "model": chosen or "large-v3",
+        **({"device": device} if device else {}),
+        **({"download": True} if os.environ.get("CINEMILL_OFFLINE", "") in ("", "0") else {}),
+    }
+
+
+def _has_whisper() -> bool:
+    from cinemill.engines import engines
+    from cinemill.engines.install import is_installed
+
+    return is_installed(engines.get("whisper"))
+
+
+def _whisperx(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the inputs of whisperX workers mean."""
+    params = _model(given) | {name: given[name] for name in _SAME if given.get(name) not in (None, "")}
+    if given.get("align_output"):
+        params["align"] = True
+    if given.get("diarization") or given.get("speaker_verification"):
+        params["diarize"] = True
+    if token := given.get("huggingface_access_token") or os.environ.get("HF_TOKEN"):
+        params["hf_token"] = token
+    for name in ("min_speakers", "max_speakers"):
+        if given.get(name) is not None:
+            params[name] = given[name]
+    if given.get("speaker_verification") and given.get("speaker_samples"):
+        params["speaker_samples"] = json.dumps([*_voices(given["speaker_samples"], folder)])
+    return _known(params)
+
+
+def _voices(samples: Any, folder: Path) -> Iterator[dict[str, str]]:
+    """Files of known voices with their names, as the operation takes them."""
+    if not isinstance(samples, list):
+        raise InvalidParams("speaker_samples must be a list of objects with url, and name where you like.")
+    taken: set[str] = set()
+    for sample in samples:
+        told = sample if isinstance(sample, dict) else {"url": sample}
+        url = told.get("url") or told.get("file_path")
+        if not isinstance(url, str):
+            raise InvalidParams(f"speaker_samples: {sample!r} has no url.")
+        name = speaker(url, told.get("name"))
+        if name in taken:
+            raise InvalidParams(f"speaker_samples: two voices are called {name!r}; give each a name.")
+        taken.add(name)
+        yield {"name": name, "url": str(_brought(url, folder))}
+
+
+def speaker(url: str, name: object = None) -> str:
+    """What a voice is called: as it is said, by ?name=, by #fragment, or by its file, cut at 64 characters."""
+    parts = urlsplit(url)
+    asked = parse_qs(parts.query).get("name", [""])[0]
+    stem = unquote(Path(parts.path).stem)
+    said = next((str(text).strip() for text in (name, asked, unquote(parts.fragment), stem) if text), "")
+    plain = re.sub(r"[\s,=]+", " ", said).strip()[:_LONGEST_NAME]
+    if not plain:
+        raise InvalidParams(f"speaker_samples: {url} says no name.")
+    return plain
+
+
+_TASKS: Final = (
+    "best_of",
+    "beam_size",
+    "patience",
+    "length_penalty",
+    "suppress_tokens",
+    "initial_prompt",
+    "temperature_increment_on_fallback",
+    "compression_ratio_threshold",
+    "logprob_threshold",
+    "no_speech_threshold",
+    "condition_on_previous_text",
+    "temperature",
+    "language",
+)
+
+
+def _faster_whisper(given: dict[str, Any]) -> dict[str, Any]:
+    """What the inputs of faster-whisper workers mean."""
+    params = _model(given) | {name: given[name] for name in _TASKS if given.get(name) not in (None, "")}
+    if given.get("translate"):
+        params["task"] = "translate"
+    if not given.get("enable_vad", False):
+        params["vad_method"] = "none"
+    return _known(params)
+
+
+def _known(params: dict[str, Any]) -> dict[str, Any]:
+    """Those that the operation has."""
+    fields = get(_speech()).params.model_fields
+    return {name: value for name, value in params.items() if name in fields}
+
+
+def _sound(given: dict[str, Any], folder: Path) -> Path:
+    if given.get("audio"):
+        return _brought(given["audio"], folder)
+    try:
+        raw = base64.b64decode(str(given["audio_base64"]).rpartition(",")[2], validate=True)
+    except binascii.Error:
+        raise RequestError("audio_base64 is not base64.") from None
+    path = folder / "audio"
+    path.write_bytes(raw)
+    return path
+
+
+def _brought(value: Any, folder: Path) -> Path:
+    """A file of a job: from an address, guarded, or a path under RUNPOD's volume, JOBS_DIR or the job's own folder."""
+    if not isinstance(value, str) or not value:
+        raise RequestError(f"{value!r} is no address of a file.")
+    address = elsewhere.address(value)
+    if address is None:
+        path = Path(value).resolve()
+        mine = [folder, Path("/runpod-volume"), *map(Path, filter(None, [os.environ.get("JOBS_DIR")]))]
+        if not any(path.is_relative_to(one.resolve()) for one in mine):
+            raise RequestError(f"{value} is not an address (https://, s3://) and not in /runpod-volume.")
+        return path
+    number = len(list(folder.iterdir()))
+    path = folder / f"in{number}" / elsewhere.name(address.partition("#")[0])
+    elsewhere.fetch(address.partition("#")[0] if address.startswith("http") else address, path)
+    return path
+
+
+def _performed(request: Request[Any], given: dict[str, Any], tell: Tell, stop: threading.Event) -> ev.Done:
+    """Run it, telling how far it is. Raises CinemillError, and Cancelled."""
+    said = 0.0
+    how: dict[str, Any] = {"chunk_seconds": float(given["chunk_seconds"])} if given.get("chunk_seconds") else {}
+    for event in jobs.run(request, metrics=bool(given.get("metrics")), **how):
+        if stop.is_set():
+            raise Cancelled
+        if isinstance(event, ev.Done):
+            return event
+        if not isinstance(event, ev.Planned | ev.Progress | ev.Noted | ev.Joining):
+            continue
+        if isinstance(event, ev.Planned | ev.Noted) or time.monotonic() - said >= _BREATH:
+            said = time.monotonic()
+            told = {key: value for key, value in event.as_dict().items() if key not in ("inputs", "output")}
+            _tell(tell, told)
+    raise AssertionError("a job ends with Done or an error")
+
+
+def _tell(tell: Tell, told: dict[str, Any]) -> None:
+    """Tell, and wait until it is sent: what came after the answer would take its place."""
+    before = set(threading.enumerate())
+    tell(told)
+    for thread in set(threading.enumerate()) - before:
+        if str(getattr(getattr(thread, "_target", None), "__module__", "")).startswith("runpod"):
+            thread.join(10)
+
+
+def _answer(request: Request[Any], given: dict[str, Any], done: ev.Done, id: str) -> dict[str, Any]:
+    if "operation" not in given:
+        assert request.output
+        return _spoken(json.loads(request.output.read_text("utf-8")), request, given, id)
+    files = [_kept(path, given, id, first=place == 0) for place, path in enumerate(done.outputs) if path.is_file()]
+    return {"operation": request.operation, "outputs": files, "result": _safe(done.result)}
+
+
+def _kept(path: Path, given: dict[str, Any], id: str, first: bool) -> dict[str, Any]:
+    """A file as an address in storage, or in the answer where it is small. Raises TooLarge."""
+    size = path.stat().st_size
+    wanted = str(given.get("output") or "")
+    address = wanted if first and wanted.startswith("s3://") else s3.destination(f"{id}/{path.name}")
+    if address:
+        elsewhere.store(path, address, overwrite=True)
+        return {"name": path.name, "size": size, "address": address, "url": elsewhere.presigned(address)}
+    if size * 4 / 3 > _INLINE:
+        raise TooLarge(
+            f"{path.name} has {size / 1e6:.1f} MB, more than an answer may hold; set BUCKET_ENDPOINT_URL, "
+            "BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY, or name an output such as s3://bucket/key."
+        )
+    return {"name": path.name, "size": size, "base64": base64.b64encode(path.read_bytes()).decode()}
+
+
+def _spoken(said: dict[str, Any], request: Request[Any], given: dict[str, Any], id: str) -> dict[str, Any]:
+    """Segments as the workers of whisperX and faster-whisper give them."""
+    segments = said.get("segments", [])
+    language = said.get("language") or getattr(request.params, "language", None)
+    answer: dict[str, Any] = {"segments": segments, "detected_language": language}
+    if "audio_file" not in given:
+        answer |= {
+            "transcription": _text(segments, str(given.get("transcription") or "plain_text"), request),
+            "translation": None,
+            "model": getattr(request.params, "model", None),
+            "device": getattr(request.params, "device", None),
+            "word_timestamps": _words(segments) if given.get("word_timestamps") else None,
+        }
+    if len(json.dumps(answer)) <= _INLINE:
+        return answer
+    assert request.output
+    if s3.destination("x"):
+        return {**_shortened(answer, segments), "full": _kept(request.output, given, id, first=True)}
+    return {
+        **_shortened(answer, segments),
+        "note": f"only the first {_PREVIEW} of {len(segments)} segments; set BUCKET_*",
+    }
+
+
+def _shortened(answer: dict[str, Any], segments: list[Any]) -> dict[str, Any]:
+    return {**answer, "segments": segments[:_PREVIEW], "transcription": None, "word_timestamps": None}
+
+
+def _words(segments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [word for segment in segments for word in segment.get("words", [])]
+
+
+def _text(segments: list[dict[str, Any]], kind: str, request: Request[Any]) -> str:
+    """The whole text: plain, a line for each segment, or as subtitles."""
+    lines = [str(segment.get("text", "")).strip() for segment in segments]
+    if kind == "plain_text":
+        return " ".join(lines)
+    if kind == "formatted_text":
+        return "\n".join(lines)
+    if kind not in ("srt", "vtt"):
+        raise InvalidParams(f"transcription={kind} is refused: choose plain_text, formatted_text, srt, vtt.")
+    from cinemill.media.cues import files
+
+    assert request.output
+    return files.written(files.read(request.output).transcript, kind)
+
+
+def _safe(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=str))

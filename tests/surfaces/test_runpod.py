@@ -1,0 +1,234 @@
+"""The serverless worker: what its inputs mean, and the SDK's own local server around it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from cinemill.errors import InvalidParams, RequestError
+from cinemill.settings import settings
+from cinemill.surfaces import runpod
+from command import wait_until
+
+WORKER = Path(__file__).parents[2] / ".venv-worker" / "bin" / "cinemill"
+SPEECH = Path(__file__).parents[1] / "speech" / "ten.ogg"
+Clip = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith(("WHISPERX_", "BUCKET_", "STORAGE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("JOBS_DIR", str(tmp_path / "jobs"))
+    monkeypatch.setenv("CINEMILL_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("CINEMILL_OFFLINE", "1")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def answer(given: Any, told: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    heard = told if told is not None else []
+    return runpod.answered({"id": "j", "input": given}, heard.append, threading.Event())
+
+
+def mine(clip: Path, tmp_path: Path) -> str:
+    """A copy where files of jobs may lie."""
+    (tmp_path / "jobs").mkdir(exist_ok=True)
+    path = tmp_path / "jobs" / clip.name
+    path.write_bytes(clip.read_bytes())
+    return str(path)
+
+
+def test_any_operation_answers_with_what_it_made(clip: Clip, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    film = mine(clip("one.mp4"), tmp_path)
+    said = answer({"operation": "process", "inputs": [film], "params": {"codec": "ffv1"}}, told)
+    assert said["outputs"][0]["name"] == "one.process.mkv"
+    assert base64.b64decode(said["outputs"][0]["base64"])[:4] == b"\x1aE\xdf\xa3"
+    assert told[0]["event"] == "planned"
+    assert "inputs" not in told[0]
+    assert {path.name for path in (tmp_path / "jobs").iterdir()} == {"one.mp4"}, "nothing of the job stays"
+
+
+def test_large_results_are_refused_with_a_sentence(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runpod, "_INLINE", 100)
+    said = answer({"operation": "process", "inputs": [mine(clip("one.mp4"), tmp_path)]})
+    assert "BUCKET_ENDPOINT_URL" in said["error"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (None, "must be an object"),
+        ({}, "audio_base64"),
+        ({"operation": "proces", "inputs": []}, "did you mean process"),
+        ({"operation": "process", "inputs": []}, "takes 1 files, 0 were given"),
+        ({"operation": "process", "inputs": ["/etc/passwd"]}, "not in /runpod-volume"),
+        ({"operation": "process", "inputs": ["http://127.0.0.1/x"]}, "this machine or its network"),
+        ({"operation": "process", "inputs": ["x"], "parms": {}}, "'parms'"),
+        ({"audio_base64": "%%%"}, "is not base64"),
+        ({"audio_file": 5}, "no address"),
+    ],
+)
+def test_errors_are_texts(given: Any, sentence: str, tmp_path: Path) -> None:
+    said = answer(given)
+    assert list(said) == ["error"]
+    assert isinstance(said["error"], str)
+    assert sentence in said["error"]
+
+
+def test_names_of_voices_come_from_where_they_are_said() -> None:
+    assert runpod.speaker("https://h/a.wav", "Ann") == "Ann"
+    assert runpod.speaker("https://h/a.wav?name=Ben&x=1") == "Ben"
+    assert runpod.speaker("https://h/a.wav#Cleo%20B") == "Cleo B"
+    assert runpod.speaker("https://h/some%20voice.wav") == "some voice"
+    assert len(runpod.speaker(f"https://h/{'v' * 100}.wav")) == 64
+    with pytest.raises(InvalidParams):
+        runpod.speaker("https://h/")
+
+
+def test_inputs_of_whisperx_workers_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "audio_file": mine(SPEECH, tmp_path),
+        "language": "en",
+        "align_output": True,
+        "diarization": True,
+        "min_speakers": 2,
+        "batch_size": 4,
+        "temperature": 0.2,
+        "vad_onset": 0.4,
+        "initial_prompt": "Well.",
+        "debug": True,
+        "huggingface_access_token": "hf",
+    }
+    assert runpod.asked(given, tmp_path).params.model is None, "the embedded engine has its own"
+    monkeypatch.setattr(runpod, "_has_whisper", lambda: True)
+    params = runpod.asked(given, tmp_path).params
+    assert (params.language, params.align, params.diarize, params.min_speakers) == ("en", True, True, 2)
+    assert (params.batch_size, params.temperature, params.vad_onset) == (4, 0.2, 0.4)
+    assert params.model == "large-v3"
+    monkeypatch.setenv("WHISPERX_MODEL_DIR", str(tmp_path / "model"))
+    assert runpod.asked(given, tmp_path).params.model == "large-v3", "there is no model.bin"
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.bin").write_bytes(b"")
+    assert runpod.asked(given, tmp_path).params.model == str(tmp_path / "model")
+    monkeypatch.setenv("WHISPERX_MODEL_NAME", "small")
+    assert runpod.asked(given, tmp_path).params.model == "small"
+    monkeypatch.setenv("WHISPERX_MODEL", "tiny")
+    assert runpod.asked(given, tmp_path).params.model == "tiny"
+
+
+def test_speech_is_recognised_by_the_embedded_engine(tmp_path: Path) -> None:
+    said = answer({"audio_file": mine(SPEECH, tmp_path), "language": "en"})
+    assert said.get("segments"), said
+    assert said["detected_language"] == "en"
+    coded = base64.b64encode(SPEECH.read_bytes()).decode()
+    said = answer({"audio_base64": coded, "language": "en", "transcription": "vtt", "word_timestamps": True})
+    assert said["transcription"].startswith("WEBVTT")
+    assert said["word_timestamps"]
+
+
+def test_long_speech_without_storage_comes_as_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runpod, "_INLINE", 1000)
+    monkeypatch.setattr(runpod, "_PREVIEW", 1)
+    said = answer({"audio_file": mine(SPEECH, tmp_path), "language": "en"})
+    assert len(said["segments"]) == 1
+    assert "BUCKET_" in said["note"]
+
+
+def test_files_for_the_hub_are_in_order() -> None:
+    root = Path(__file__).parents[2]
+    assert json.loads((root / ".runpod" / "hub.json").read_text())["type"] == "serverless"
+    for test in json.loads((root / ".runpod" / "tests.json").read_text())["tests"]:
+        assert {"name", "input", "timeout"} <= set(test)
+    assert "input" in json.loads((root / "test_input.json").read_text())
+    with pytest.raises(RequestError):
+        runpod.asked({}, root)
+
+
+class Api:
+    """The SDK's local server."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        command = [
+            WORKER,
+            "worker",
+            "runpod",
+            "--rp_serve_api",
+            "--rp_api_host",
+            "127.0.0.1",
+            "--rp_api_port",
+            self.port,
+        ]
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen([*map(str, command)], cwd=tmp_path, stdin=quiet, stdout=quiet, stderr=quiet)
+        wait_until(self.answers)
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            self.ask("GET", "/docs", raw=True)
+        except HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def ask(self, method: str, path: str, body: Any = None, raw: bool = False) -> Any:
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            json.dumps(body).encode() if body is not None else None,
+            {"content-type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return answer.read() if raw else json.loads(answer.read())
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    if not WORKER.exists():
+        pytest.skip("`make worker` makes the environment that this needs")
+    running = Api(tmp_path)
+    yield running
+    running.process.send_signal(signal.SIGTERM)
+    try:
+        running.process.wait(10)
+    except subprocess.TimeoutExpired:
+        running.process.kill()
+        running.process.wait()
+
+
+@pytest.mark.slow
+def test_sdk_runs_jobs_and_tells_of_them(api: Api, clip: Clip, tmp_path: Path) -> None:
+    film = mine(clip("one.mp4"), tmp_path)
+    given = {"input": {"operation": "process", "inputs": [film], "params": {"codec": "ffv1"}}}
+    said = api.ask("POST", "/runsync", given)
+    assert said["status"] == "COMPLETED"
+    assert said["output"]["outputs"][0]["name"] == "one.process.mkv"
+    wrong = api.ask("POST", "/runsync", {"input": {"operation": "nothing"}})
+    assert wrong["status"] == "FAILED"
+    assert isinstance(wrong["error"], str)
+    queued = api.ask("POST", "/run", given)
+    deadline = time.monotonic() + 60
+    while (state := api.ask("POST", f"/status/{queued['id']}"))["status"] not in ("COMPLETED", "FAILED"):
+        assert time.monotonic() < deadline
+    assert state["status"] == "COMPLETED"
+    assert state["output"]["outputs"]
