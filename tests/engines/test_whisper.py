@@ -100,6 +100,17 @@ def test_a_model_that_is_not_here_is_not_fetched_unasked(installed: Path, tmp_pa
         subtitle(tmp_path / "ten.srt", model="small")
 
 
+def test_without_a_model_pocketsphinx_listens_unless_one_is_named(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(recognise, "auto_model", lambda: "small")
+    request = forms.request("subtitle", [SPEECH / "ten.ogg"], tmp_path / "out.srt", {})
+    assert "PocketSphinx" in jobs.preview(request).notes[0]
+    named = forms.request("subtitle", [SPEECH / "ten.ogg"], tmp_path / "out.srt", {"model": "small"})
+    with pytest.raises(MissingModel):
+        jobs.preview(named)
+
+
 def test_without_the_engine_pocketsphinx_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CINEMILL_DATA_DIR", str(tmp_path / "none"))
     settings.settings.cache_clear()

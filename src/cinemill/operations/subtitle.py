@@ -29,7 +29,7 @@ ALL = ("srt", "vtt", "txt", "tsv", "json")
 
 class Subtitle(CueRules, SpeakerOptions, WhisperOptions):
     engine: Literal["auto", "pocketsphinx", "whisper", "whisperx"] = "auto"
-    """Who listens. auto takes whisper where it is installed, else pocketsphinx, which always is."""
+    """Who listens. auto takes whisper where it and its model are here, else pocketsphinx, which always is."""
     track: int = Field(1, ge=1)
     """Which audio track, counted from 1."""
     output_format: Literal[FORMAT_NAMES, "all"] | None = None
@@ -338,10 +338,9 @@ def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
     from cinemill.engines import engines
     from cinemill.engines.install import command, is_installed
 
-    whisper = engines.get("whisper")
     name = engine or params.engine
     if name == "auto":
-        name = "whisper" if is_installed(whisper) else "pocketsphinx"
+        name = "whisper" if is_installed(engines.get("whisper")) and _hears(params) else "pocketsphinx"
     _refuse_others(params, name)
     if name == "pocketsphinx":
         _refuse_what_is_whispers(params)
@@ -353,6 +352,15 @@ def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
     own = {"vad_onset": params.vad_onset or 0.5, "vad_offset": params.vad_offset or 0.363}
     asked = own | {"chunk_size": round(params.chunk_size or 30)} if params.vad_method == "pyannote" else None
     return recognise.WhisperX(params, aligning if params.align else None, asked).ready()
+
+
+def _hears(params: Subtitle) -> bool:
+    """Whether Whisper has a model, or is asked for one: else what always works is better than an error."""
+    from cinemill.engines.whisper import SIZES_MB
+
+    named = params.model != "auto" or params.task == "translate" or params.language not in (None, "en")
+    listener = recognise.Whisper(params)
+    return bool(named or params.may_fetch or listener.called not in SIZES_MB or listener.is_here())
 
 
 def _refuse_others(params: Subtitle, engine: str) -> None:
