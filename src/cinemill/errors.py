@@ -11,6 +11,7 @@
         NoToken                2     401   no       a server wants a token, and this is none or a wrong one
       NotHere                  2     404   no       a server has no job or file of this id
       TooLarge                 2     413   no       more bytes than a server takes
+      TooMany                  2     429   yes      more requests than a server takes
     MissingResource            3     424   no       something must be installed first
       MissingEngine            3     424   no       an engine is not installed
       MissingModel             3     424   no       a model's weights are not here
@@ -130,6 +131,11 @@ class NotHere(RequestError):
 
 class TooLarge(RequestError):
     http_status = 413
+
+
+class TooMany(RequestError):
+    http_status = 429
+    retry = "yes"
 
 
 class MissingResource(CinemillError, LookupError):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import os
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from server import Server
@@ -190,6 +194,54 @@ def test_a_failed_job_says_why(server: Server, shelf: Path) -> None:
     assert str(server.folder) not in json.dumps(job)
     (event,) = [one for one in server.events(f"/api/jobs/{job['id']}/events") if one["event"] == "failed"]
     assert event["error"]["message"] == job["error"]["message"]
+
+
+def test_a_storyboard_names_uploads_by_their_ids(server: Server, film: str) -> None:
+    board = {"size": "96x64", "rate": 10, "scenes": [{"video": film, "end": 1, "volume": 0}]}
+    job = server.done(server.ask("POST", "/api/jobs/compose", {"inputs": [board], "output": "story.mp4"}))
+    assert job["state"] == "done", job["error"]
+    assert job["outputs"][0]["name"] == "story.mp4"
+    wrong = {"size": "96x64", "scenes": [{"picture": "/etc/hostname"}]}
+    job = server.done(server.ask("POST", "/api/jobs/compose", {"inputs": [wrong]}))
+    assert (job["state"], job["error"]["type"]) == ("failed", "NotAllowed")
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Hears words."""
+
+    heard: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.heard.append(({key.lower(): value for key, value in self.headers.items()}, body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_webhooks_hear_signed_words(tmp_path: Path, plugins: Path) -> None:
+    listener = HTTPServer(("127.0.0.1", 0), Hook)
+    thread = threading.Thread(target=listener.serve_forever)
+    thread.start()
+    given = {"CINEMILL_ALLOW_PRIVATE_URLS": "1", "CINEMILL_WEBHOOK_SECRET": "key", "PYTHONPATH": str(plugins)}
+    server = Server(tmp_path / "studio", Cinemill(tmp_path, tmp_path / "home", **given).environment)
+    file = server.ask("POST", "/api/files?name=in", b"bytes").json["id"]
+    url = f"http://127.0.0.1:{listener.server_port}/done"
+    job = server.ask("POST", "/api/jobs/trouble", {"inputs": [file], "webhook_url": url}).json
+    assert job["webhook_url"] == url
+    wait_until(lambda: bool(Hook.heard))
+    server.end()
+    listener.shutdown()
+    thread.join()
+    listener.server_close()
+    headers, body = Hook.heard[0]
+    signed = b".".join((headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body))
+    digest = hmac.new(b"key", signed, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+    told = json.loads(body)
+    assert (told["type"], told["data"]["id"]) == ("job.done", job["id"])
 
 
 def test_health_and_figures(server: Server) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from server import Server
 
-from cinemill.errors import NotAllowed
+from cinemill.errors import NotAllowed, TooMany
 from cinemill.jobs.shelf import clean_name
 from cinemill.settings import settings
 from cinemill.surfaces.api import fetch
+from cinemill.surfaces.api.guard import Pace
 from command import Cinemill
 
 
@@ -110,6 +111,17 @@ def test_pages_of_other_sites_change_nothing(server: Server, headers: dict[str, 
     answer = server.ask("POST", "/api/files?name=x", b"x", **headers)
     assert answer.status == 403
     assert answer.json["error"]["type"] == "NotAllowed"
+
+
+def test_who_asks_too_often_has_to_wait() -> None:
+    pace = Pace(burst=3, rate=0.001)
+    for _ in range(3):
+        pace.count("192.0.2.1")
+    with pytest.raises(TooMany, match="slow down"):
+        pace.count("192.0.2.1")
+    pace.count("192.0.2.2")
+    for _ in range(10):
+        pace.count("127.0.0.1")
 
 
 def test_names_that_lead_here_by_a_trick_are_refused(server: Server) -> None:

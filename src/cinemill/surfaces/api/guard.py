@@ -4,7 +4,7 @@
   login page sets.
 - A request that changes something and comes from another site's page is refused, with or without a cookie, and so is
   one that calls the server by a name that is not its own (a name of the attacker's that leads here).
-- Bodies have limits in size, and in how slowly they may come.
+- Bodies have limits in size, and in how slowly they may come; requests from another machine, in how many may come.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cinemill.errors import CinemillError, NotAllowed, NoToken, RequestError, TooLarge
+from cinemill.errors import CinemillError, NotAllowed, NoToken, RequestError, TooLarge, TooMany
 from cinemill.settings import settings
 from cinemill.surfaces.api.studio import LOOPBACK, Serving
 
@@ -33,6 +33,12 @@ _MOST_TEXT: Final = 8 << 20
 """Bytes of a body that is not a file."""
 _SLOWEST: Final = 512.0
 """Bytes a second that a body must come with, after the first minute."""
+_BURST: Final = 600
+"""Requests that an address may make at once: a page with all that belongs to it, several times."""
+_RATE: Final = 60.0
+"""Requests a second that an address may go on with."""
+_ADDRESSES: Final = 10_000
+"""Addresses that are remembered."""
 _FILES: Final = ("multipart/form-data", "application/octet-stream", "application/offset+octet-stream")
 
 
@@ -42,6 +48,7 @@ class Guard:
     def __init__(self, app: ASGIApp, serving: Serving) -> None:
         self.app = app
         self.serving = serving
+        self.pace = Pace()
         self.secret = hashlib.sha256(b"cinemill cookie " + serving.token.encode()).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +57,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
+            self.pace.count((scope.get("client") or ("",))[0])
             self._check(scope, headers)
         except NoToken as error:
             await self._turn_away(scope, headers, error)(scope, receive, send)
@@ -144,6 +152,28 @@ class Guard:
         answer = RedirectResponse(asked if asked.startswith("/") and not asked.startswith("//") else "/", 303)
         answer.set_cookie(COOKIE, self.secret, httponly=True, samesite="strict", secure=scope["scheme"] == "https")
         return answer
+
+
+class Pace:
+    """How many requests an address has left. This machine's own are not counted."""
+
+    def __init__(self, burst: int = _BURST, rate: float = _RATE) -> None:
+        self.burst = burst
+        self.rate = rate
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def count(self, address: str) -> None:
+        """Raises TooMany."""
+        if address in LOOPBACK or not address:
+            return
+        now = time.monotonic()
+        left, last = self._left.pop(address, (float(self.burst), now))
+        left = min(self.burst, left + (now - last) * self.rate)
+        if len(self._left) >= _ADDRESSES:
+            del self._left[next(iter(self._left))]
+        self._left[address] = max(0.0, left - 1), now
+        if left < 1:
+            raise TooMany(f"more than {self.rate:g} requests a second came from {address}; slow down.")
 
 
 def most(headers: Headers) -> int:
