@@ -41,7 +41,15 @@ def main() -> None:
     music = AudioFileClip(facts["music"]).with_effects([afx.MultiplyVolume(0.2), afx.AudioLoop(duration=seconds)])
     film = CompositeVideoClip([*scenes, *words], size=(WIDTH, HEIGHT)).with_duration(seconds)
     film = film.with_audio(CompositeAudioClip([voice, music]).with_duration(seconds))
-    film.write_videofile(output, fps=RATE, codec="libx264", preset="veryfast", audio_codec="aac", logger=None)
+    film.write_videofile(
+        output,
+        fps=RATE,
+        codec="libx264",
+        preset="veryfast",
+        audio_codec="aac",
+        logger=None,
+        temp_audiofile_path=str(folder),
+    )
 
 
 main()

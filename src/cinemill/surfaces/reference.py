@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,13 +79,25 @@ def _exit_codes() -> Iterator[str]:
     yield from ("```", "", "130 means interrupted; what was finished is kept.")
 
 
+_SCHEMA = "storyboard.schema.json"
+
+
+def _schema() -> str:
+    """The form of a storyboard, for editors and programs."""
+    from cinemill.film import board
+
+    return json.dumps(board.schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 def main(arguments: list[str]) -> int:
     """`[--check] FILE`. Exit code 1 when the page is stale."""
     check, path = "--check" in arguments, Path(arguments[-1])
     if not check:
         path.write_text(page(), "utf-8")
+        path.with_name(_SCHEMA).write_text(_schema(), "utf-8")
         return 0
-    if path.is_file() and path.read_text("utf-8") == page():
+    schema = path.with_name(_SCHEMA)
+    if all(file.is_file() and file.read_text("utf-8") == text for file, text in ((path, page()), (schema, _schema()))):
         return 0
     print(f"{path} is stale; run `make gen`", file=sys.stderr)
     return 1
