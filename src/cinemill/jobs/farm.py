@@ -29,6 +29,8 @@ _SLOW = 1.2
 """What is left of an attempt, against a whole new one, that makes the new one worth while."""
 _PATIENCE = 2.0
 """Seconds that an attempt may take in any case."""
+_BESIDE = 3
+"""Attempts at a chunk at a time, at most."""
 _STALL = 60.0
 """Seconds without a word after which an attempt is slow, where nothing is known of what is usual."""
 
@@ -75,6 +77,8 @@ class Farm:
         self._waiting = deque(chunks)
         self._open = {chunk.index: chunk for chunk in chunks}
         self._hand: dict[int, Attempt] = {}
+        self._of: dict[int, list[int]] = {}
+        """Of each chunk, what is in hand of it, in the order of beginning."""
         self._ids = count()
         self._failures: dict[int, list[tuple[str | None, CinemillError]]] = {}
         self._losses: Counter[int] = Counter()
@@ -119,12 +123,12 @@ class Farm:
         if attempt is None:
             return None
         attempt.done, attempt.heard = done, now
-        rivals = [other.done for other in self._of(attempt.chunk.index)]
+        rivals = [self._hand[other].done for other in self._of[attempt.chunk.index]]
         return done if done >= max(rivals) else None
 
     def finished(self, id: int, now: float) -> bool:
         """An attempt handed its part in. Whether it is the first to do so, whose part counts."""
-        attempt = self._hand.pop(id, None)
+        attempt = self._dropped(id)
         if attempt is None or self._open.pop(attempt.chunk.index, None) is None:
             return False
         seconds = now - attempt.begun
@@ -138,7 +142,7 @@ class Farm:
 
     def failed(self, id: int, error: CinemillError) -> Verdict | None:
         """An attempt ended with an error. Raises one that every chunk would meet, seen on more than one machine."""
-        attempt = self._hand.pop(id, None)
+        attempt = self._dropped(id)
         if attempt is None or attempt.chunk.index not in self._open:
             return None
         index = attempt.chunk.index
@@ -158,7 +162,7 @@ class Farm:
 
     def lost(self, id: int) -> Verdict | None:
         """The machine of an attempt is gone, which is not its chunk's fault unless it happens again and again."""
-        attempt = self._hand.pop(id, None)
+        attempt = self._dropped(id)
         if attempt is None or attempt.chunk.index not in self._open:
             return None
         self.alive.discard(attempt.node or "")
@@ -176,7 +180,7 @@ class Farm:
 
     def forget(self, id: int) -> None:
         """A superfluous attempt was stopped."""
-        self._hand.pop(id, None)
+        self._dropped(id)
 
     def nodes(self) -> tuple[NodeAtWork, ...]:
         """What each machine is doing and has done."""
@@ -195,11 +199,12 @@ class Farm:
 
     def _take(self, chunk: Chunk, now: float, beside: Attempt | None = None) -> Attempt:
         burnt = {node for node, _ in self._failures.get(chunk.index, []) if node}
-        if beside and beside.node:
-            burnt.add(beside.node)
+        if beside:
+            burnt |= {node for id in self._of[chunk.index] if (node := self._hand[id].node)}
         avoid = self._avoidable(self._shunned() | burnt) or self._avoidable(burnt)
         attempt = Attempt(next(self._ids), chunk, avoid, beside is not None, begun=now, heard=now)
         self._hand[attempt.id] = attempt
+        self._of.setdefault(chunk.index, []).append(attempt.id)
         return attempt
 
     def _avoidable(self, nodes: Iterable[str]) -> frozenset[str]:
@@ -208,13 +213,19 @@ class Farm:
         return frozenset(avoid) if avoid < self.alive else frozenset()
 
     def _again(self, attempt: Attempt, error: CinemillError) -> Verdict | None:
-        if self._of(attempt.chunk.index):
+        if self._of.get(attempt.chunk.index):
             return None  # another attempt at it goes on
         self._waiting.appendleft(attempt.chunk)
         return Verdict(attempt.chunk, error, final=False)
 
-    def _of(self, index: int) -> list[Attempt]:
-        return [attempt for attempt in self._hand.values() if attempt.chunk.index == index]
+    def _dropped(self, id: int) -> Attempt | None:
+        """Take an attempt out of hand."""
+        attempt = self._hand.pop(id, None)
+        if attempt:
+            self._of[attempt.chunk.index].remove(id)
+            if not self._of[attempt.chunk.index]:
+                del self._of[attempt.chunk.index]
+        return attempt
 
     def _name(self, node: str | None) -> str:
         known = self._nodes.get(node or "")
@@ -227,9 +238,12 @@ class Farm:
 
     def _slow(self, now: float) -> list[Attempt]:
         """What a second attempt would overtake, the slowest first."""
-        tried = Counter(attempt.chunk.index for attempt in self._hand.values())
-        alone = [a for a in self._hand.values() if a.chunk.index in self._open and tried[a.chunk.index] == 1]
-        late = [(self._left(attempt, now), attempt) for attempt in alone if self._is_slow(attempt, now)]
+        late: list[tuple[float, Attempt]] = []
+        for index, ids in self._of.items():
+            attempts = [self._hand[id] for id in ids]
+            if index in self._open and len(attempts) < _BESIDE and all(self._is_slow(a, now) for a in attempts):
+                last = attempts[-1]
+                late.append((self._left(last, now), last))
         return [attempt for _, attempt in sorted(late, key=lambda pair: -pair[0])]
 
     def _is_slow(self, attempt: Attempt, now: float) -> bool:
