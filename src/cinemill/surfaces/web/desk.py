@@ -72,7 +72,8 @@ class Desk:
     def source(self, tab: str, kinds: Sequence[str], *, label: str = "", many: bool = False) -> Any:
         """A place for the file of a tab, which is there again after a reload."""
         made = widgets.source(kinds, [self._take(), self._pick(), self._recent()], label=label, many=many)
-        made.taken(functools.partial(_noted, "sources", tab), [self.memory, made], self.memory, **QUIET)
+        for changed in (made.taken, made.shown):
+            changed(functools.partial(_noted, "sources", tab), [self.memory, made], self.memory, **QUIET)
         self._restored.append((made, functools.partial(self._source_again, tab)))
         return made
 
@@ -187,7 +188,8 @@ class Desk:
         **rest: Any,
     ) -> tuple[str, Memory]:
         """Queue a job; its id, and the memory with it. `name` is the output's. Raises CinemillError."""
-        options = {"name": name} if name else {}
+        # A film that was uploaded is a stranger's: its job sees the files that it needs, and no others.
+        options: dict[str, Any] = {"confined": True, **({"name": name} if name else {})}
         job = self.queue.submit(operation, list(inputs), params, options=options, **rest)
         memory = {**memory, "jobs": {**memory["jobs"], tab: job.id}}
         if remember is not None:

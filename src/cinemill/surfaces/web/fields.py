@@ -15,6 +15,7 @@ import gradio as gr
 from pydantic.fields import FieldInfo
 
 from cinemill.catalogue import Params, extra, file_kinds, span
+from cinemill.errors import CinemillError
 from cinemill.surfaces.forms import Entry, entries
 
 _STEPS = 1000
@@ -204,10 +205,13 @@ def _is_whole(info: FieldInfo) -> bool:
 
 
 def _models() -> list[str]:
-    """Models that are on this machine, for menus."""
+    """Models that are on this machine, for menus. What is wrong with them, other tabs say."""
     from cinemill.models import registry, store
 
-    return [model.name for model in registry.models().values() if store.is_here(model)]
+    try:
+        return [model.name for model in registry.models().values() if store.is_here(model)]
+    except CinemillError:
+        return []
 
 
 def files_of(given: dict[str, Any]) -> list[Path]:

@@ -133,8 +133,9 @@
       home.classList.remove("cm-over");
       send([...event.dataTransfer.files]);
     });
-    watch("value", draw);
-    draw();
+    const again = () => { draw(); if (files().length) trigger("shown"); };
+    watch("value", again);
+    again();
   }
 
   // A job as it goes ---------------------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ def _widget(
 
 
 def source(kinds: Sequence[str], server: Sequence[Callable[..., Any]], *, label: str = "", many: bool = False) -> Any:
-    """A file, or several, as {path, name, told, kind, seconds, poster}; event `taken` when another was chosen."""
+    """A file, or several, as {path, name, told, kind, seconds, poster}; events `taken` when people chose another, and
+    `shown` when it came from elsewhere, such as from the last visit."""
     label = label or CHOOSE.get(kinds[0], CHOOSE["any"])
     facts = {
         "kinds": " ".join(kinds),
@@ -60,7 +61,7 @@ def source(kinds: Sequence[str], server: Sequence[Callable[..., Any]], *, label:
         "many": "yes" if many else "no",
     }
     attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in facts.items())
-    return _widget("source", f'<div class="cm-source" {attributes}></div>', events=["taken"], server=server)
+    return _widget("source", f'<div class="cm-source" {attributes}></div>', events=["taken", "shown"], server=server)
 
 
 def card(empty: str, server: Sequence[Callable[..., Any]]) -> Any:

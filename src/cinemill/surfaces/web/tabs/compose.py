@@ -61,7 +61,7 @@ def draw(desk: Desk) -> None:
                 type="array",
                 interactive=True,
                 wrap=True,
-                column_widths=["7%", "23%", "16%", "11%", "21%", "10%", "12%"],
+                column_widths=["6%", "22%", "15%", "11%", "19%", "12%", "15%"],
                 label="Storyboard",
                 elem_id="compose-table",
             )

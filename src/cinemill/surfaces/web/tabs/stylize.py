@@ -64,7 +64,8 @@ def draw(desk: Desk) -> None:
                 preview = gr.Button("Preview two seconds", elem_id="stylize-preview")
                 run = gr.Button("Render", variant="primary", elem_id="stylize-run")
         with gr.Column(scale=6, min_width=320):
-            done = desk.card("stylize", "Choose a video. All styles are shown on a picture of it.")
+            done = desk.card("stylize", "")
+            hint = widgets.plain('<p class="cm-empty">Choose a video. All styles are shown on a picture of it.</p>')
             slider = gr.ImageSlider(
                 label="Before and after",
                 show_label=False,
@@ -107,9 +108,9 @@ def draw(desk: Desk) -> None:
 
     def live(chosen: Any, share: float, *values: Any) -> Sequence[Any]:
         if not chosen:
-            return [gr.skip()]
+            return [gr.skip(), gr.skip()]
         pair = desk.eye.see(looks.styled, desk.path_of(chosen), share, given(*values), desk.workspace.pictures)
-        return [gr.update(value=pair, visible=True)]
+        return [gr.update(value=pair, visible=True), gr.update(visible=False)]
 
     def seen_again(*all: Any) -> Any:
         return live(*all)[0]
@@ -144,15 +145,17 @@ def draw(desk: Desk) -> None:
             return [gr.skip()] * (2 + len(groups) + len(every))
 
     placed = [style, strength, *groups, *every]
-    for moved in (source.taken, where.release):
-        seen = desk.on(moved, live, [source, where, *knobs], [slider], notice, **BUSY)
+    for moved in (source.taken, source.shown, where.release):
+        seen = desk.on(moved, live, [source, where, *knobs], [slider, hint], notice, **BUSY)
         desk.on(seen.then, gather, [source, where], [gallery, manners], notice, **BUSY)
     desk.on(gallery.select, take, [manners], placed, notice).then(
         seen_again, [source, where, *knobs], slider, **{**QUIET, "queue": True}
     )
     style.input(open_group, style, groups, **QUIET)
     for knob in knobs:
-        desk.on(getattr(knob, "release", None) or knob.input, live, [source, where, *knobs], [slider], notice, **BUSY)
+        desk.on(
+            getattr(knob, "release", None) or knob.input, live, [source, where, *knobs], [slider, hint], notice, **BUSY
+        )
     asked = [desk.memory, source, suffix, *knobs, *picture.components]
     desk.on(preview.click, functools.partial(start, _SECONDS), asked, [tried, desk.memory], notice)
     desk.on(run.click, functools.partial(start, None), asked, [done, desk.memory], notice)
