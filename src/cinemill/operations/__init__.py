@@ -167,6 +167,11 @@ def passing(output: Path, file: Path) -> Path:
     return output.with_name(f"{file.name}.{output.name}")
 
 
+def files_in(folder: Path | None) -> tuple[Path, ...]:
+    """The files of a folder that a parameter names: what is in them decides the result."""
+    return tuple(sorted(path for path in folder.rglob("*") if path.is_file())) if folder else ()
+
+
 def named_files(params: Params) -> tuple[Path, ...]:
     """The values of `params` that are files."""
     return tuple(value for _, value in params if isinstance(value, Path))

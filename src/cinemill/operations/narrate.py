@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field
 from cinemill.errors import OpenFailed, UnsupportedMedia
-from cinemill.operations import Chunk, Decided, Operation, Request, operation, passing, speakers, speaking
+from cinemill.operations import Chunk, Decided, Operation, Request, files_in, operation, passing, speakers, speaking
 from cinemill.operations.cue_params import CueRules, rules_of
 from cinemill.operations.sound_params import LoudnessOptions, said_of, target_of
 from cinemill.operations.speaking import NarrationOptions, Take
@@ -58,6 +58,9 @@ class NarrateOperation(Operation[Narrate, NarrateDecided]):
 
     def suffix(self, request: Request[Narrate]) -> str:
         return ".wav"
+
+    def reads(self, params: Narrate) -> tuple[Path, ...]:
+        return (*([params.sample] if params.sample else []), *files_in(params.weights))
 
     def beside(self, request: Request[Narrate]) -> tuple[Path, ...]:
         captions = request.params.captions

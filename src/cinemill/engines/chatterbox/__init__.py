@@ -1,0 +1,13 @@
+"""Chatterbox (Resemble AI, MIT): a voice from a few seconds of anybody's. All it says carries a watermark."""
+
+from cinemill.engines import declare
+
+ENGINE = declare(
+    "chatterbox",
+    file=__file__,
+    summary="Chatterbox: speaks in the voice of a sample of ten seconds, in 23 languages; marks what it makes.",
+    python=">=3.10,<3.13",
+    size_mb=6500,
+)
+
+LANGUAGES = "ar da de el en es fi fr he hi it ja ko ms nl no pl pt ru sv sw tr zh"
