@@ -35,7 +35,7 @@ _STILL = 1
 class Learned(Deinterlace):
     size: Literal["fast", "balanced", "best"] = "balanced"
     """Which network: balanced sees finer than fast and takes twice as long; best looks at its frames again, along the
-    motion, and takes five times as long."""
+    motion, and takes three times as long as balanced."""
     model: Weights | None = None
     """A network of your own instead of fast or balanced, as `cinemill train` makes them: a name of `cinemill models
     list`, or a file."""
