@@ -223,7 +223,7 @@ class Hook(BaseHTTPRequestHandler):
 
 def test_webhooks_hear_signed_words(tmp_path: Path, plugins: Path) -> None:
     listener = HTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=listener.serve_forever)
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
     thread.start()
     given = {"CINEMILL_ALLOW_PRIVATE_URLS": "1", "CINEMILL_WEBHOOK_SECRET": "key", "PYTHONPATH": str(plugins)}
     server = Server(tmp_path / "studio", Cinemill(tmp_path, tmp_path / "home", **given).environment)

@@ -17,6 +17,7 @@ from server import Server
 from cinemill.errors import NotAllowed, TooMany
 from cinemill.jobs.shelf import clean_name
 from cinemill.settings import settings
+from cinemill.storage import web
 from cinemill.surfaces.api import fetch
 from cinemill.surfaces.api.guard import Pace
 from command import Cinemill
@@ -265,7 +266,7 @@ class Internal(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def internal() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), Internal)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/x"
     server.shutdown()
@@ -336,10 +337,10 @@ def test_redirects_are_looked_at_anew(internal: str, tmp_path: Path, monkeypatch
     from cinemill.jobs.shelf import Shelf
 
     server = HTTPServer(("127.0.0.1", 0), Redirecting)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     allowed = iter([True])
-    monkeypatch.setattr(fetch, "_is_public", lambda address: next(allowed, False))
+    monkeypatch.setattr(web, "is_public", lambda address: next(allowed, False))
     try:
         with pytest.raises(NotAllowed, match="leads into this machine"):
             fetch.kept(Shelf(tmp_path), f"http://127.0.0.1:{server.server_port}/{internal}")
