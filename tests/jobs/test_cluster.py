@@ -232,3 +232,37 @@ def test_client_from_elsewhere_gets_the_same(
     said = cinemill("process", source, "-o", "out.mkv", "--on", f"ray://127.0.0.2:{machines.port}", *ASK)
     assert said.code == 0, said.out + said.err
     assert framemd5(folder / "out.mkv") == framemd5(folder / "whole.mkv")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_machine_that_is_lost_costs_no_chunk(how: int, trouble: Ask, folder: Path, machines: Machines) -> None:
+    lost = machines.add(cpus=2)
+    raylet = lost.all_processes["raylet"][0].process.pid
+    hit = False
+    events: list[Event] = []
+    for event in run(trouble(chunks=12, steps=10, pause=0.2), executor=executor("ray")):
+        events.append(event)
+        busy = isinstance(event, AtWork) and any(
+            node.running and node.name == lost.node_ip_address for node in event.nodes
+        )
+        if busy and not hit:
+            hit = True
+            os.kill(raylet, how)
+    assert hit
+    assert (folder / "out").read_text() == whole(12, 10)
+    if how == signal.SIGSTOP:
+        os.kill(raylet, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_bad_machine_stops_no_other(trouble: Ask, folder: Path, machines: Machines) -> None:
+    bad = machines.add(TROUBLE_MACHINE="bad")
+    try:
+        events, error = gather(trouble(chunks=12, steps=10, pause=0.05))
+        assert error is None
+        assert (folder / "out").read_text() == whole(12, 10)
+        views = [event for event in events if isinstance(event, AtWork)]
+        assert any(node.shunned and node.name == bad.node_ip_address for view in views for node in view.nodes)
+    finally:
+        machines.cluster.remove_node(bad, allow_graceful=False)
