@@ -167,6 +167,8 @@ def _listening(form: Any, task: str) -> dict[str, Any]:
         params["language"] = str(form["language"])
     if task == "translate":
         params["task"] = task
+    if form.get("response_format") == "diarized_json" and is_installed(engines.get("resemblyzer")):
+        params |= {"diarize": True, "segment_resolution": "sentence"}
     if name == "pocketsphinx":
         return {**params, "engine": name}
     if is_installed(engines.get("whisper")):
