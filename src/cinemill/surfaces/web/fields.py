@@ -79,7 +79,9 @@ class Form:
     def _is_left(self, name: str, value: Any) -> bool:
         """Whether a field says nothing beyond the default. Choices are text in a menu and may be numbers elsewhere."""
         default = self._default(name)
-        return value is None or value == default or (isinstance(value, str) and value == str(default))
+        if value is None or value == default or (value is False and default is None):
+            return True
+        return isinstance(value, str) and value == str(default)
 
     def _default(self, name: str) -> Any:
         info = self.params.model_fields[name]
