@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -119,7 +120,9 @@ def _single(words: Sequence[Word]) -> Iterator[Cue]:
 
 
 def _states(captions: Captions, cue: Cue, first: int, stop: int, rate: Fraction) -> Iterator[Shown]:
-    places = emphasis.placed(cue) if captions.level != "sentence" else []
+    # libass orders each stretch between two changes of colour by itself: words from right to left would change places.
+    by_word = captions.level != "sentence" and not _runs_leftwards(cue.text)
+    places = emphasis.placed(cue) if by_word else []
     if captions.style in ("classic", "word") or not places:
         yield Shown(first, stop, State(escaped(cue.text)))
         return
@@ -135,6 +138,11 @@ def _states(captions: Captions, cue: Cue, first: int, stop: int, rate: Fraction)
         if end > begin:
             since = 0 if captions.style == "karaoke" else number
             yield Shown(begin, end, State(_marked(cue, places, since, number, captions)))
+
+
+def _runs_leftwards(text: str) -> bool:
+    """Whether some of a text is written from right to left."""
+    return any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
 
 def _marked(cue: Cue, places: list[tuple[Word, int, int]], since: int, until: int, captions: Captions) -> str:

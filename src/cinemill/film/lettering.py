@@ -50,14 +50,14 @@ class Lettering:
     waiting: str = "#ffffff"
 
     def line(self, name: str) -> str:
-        """The `Style:` line of ASS."""
+        """The `Style:` line of ASS. Its last value, -1, lets the text say which way it runs."""
         main, waiting = ass_colour(self.colour), ass_colour(self.waiting)
         behind = ass_colour(self.outline_colour)
         left, right, vertical = self.margins
         border = f"{3 if self.box else 1},{self.outline:.2f},{self.shadow:.2f}"
         return (
             f"Style: {name},{self.font},{self.size:.2f},{main},{waiting},{behind},{behind},{-int(self.bold)},0,0,0,"
-            f"100,100,0,0,{border},{_ALIGNMENT[self.place]},{left},{right},{vertical},1"
+            f"100,100,0,0,{border},{_ALIGNMENT[self.place]},{left},{right},{vertical},-1"
         )
 
 
