@@ -267,6 +267,8 @@ def test_our_networks_come_back_from_their_files(name: str) -> None:
     inputs = next(net.parameters()).shape[1] if task != "upscale" else 1
     given = np.random.default_rng(1).random((1, inputs, 32, 48), np.float32)
     given = cv2.GaussianBlur(given[0].transpose(1, 2, 0), (0, 0), 2).reshape(32, 48, inputs).transpose(2, 0, 1)[None]
+    if task == "denoise":
+        given[:, 3] = 0.03
     with torch.inference_mode():
         made = net.eval()(torch.from_numpy(np.ascontiguousarray(given))).numpy()
     assert np.abs(made - export.run(path, np.ascontiguousarray(given))).mean() < 0.004

@@ -41,6 +41,8 @@ _SHOWN: Final = 256
 _LEAST: Final = 32
 """Sides of a picture at least."""
 _PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_ALIKE: Final = 0.6
+"""Correlation of pictures seen from afar below which they count as of two scenes."""
 _MEMORY: Final = 2**30
 """Bytes that examples may take."""
 
@@ -298,6 +300,8 @@ def gathered(stretches: Iterator[Stretch], task: str, crop: int, skipped: list[s
     taken = small = 0
     for stretch in stretches:
         scene = scenes.of(stretch)
+        if scene is None:
+            continue
         for given, wanted, told in VIEWS[task](stretch):
             needed = crop // 2 if wanted.shape[1] > given.shape[1] else crop
             if min(given.shape[1:]) < needed:
@@ -340,20 +344,31 @@ def _some(held: Sequence[Item], most: int = 12) -> list[Item]:
 
 
 class _Scenes:
-    """Numbers scenes: a stretch that shows what the one before showed is of the same."""
+    """Numbers scenes: a stretch that shows what the one before showed is of the same; one with a cut in it, of none."""
 
     def __init__(self) -> None:
         self._last: Still | None = None
         self._motion = Motion()
         self._count = -1
 
-    def of(self, stretch: Stretch) -> int:
+    def of(self, stretch: Stretch) -> int | None:
         first, last = (Still(frame.planes, 8) for frame in (stretch.wanted[0], stretch.wanted[-1]))
         before, self._last = self._last, last
         if before is None or before.guide.shape != first.guide.shape or self._is_cut(before, first):
             self._count += 1
+        if len(stretch.wanted) > 1 and self._is_cut(first, last):
+            self._last = None
+            return None
         return self._count
 
     def _is_cut(self, before: Still, first: Still) -> bool:
+        if _likeness(before, first) < _ALIKE:
+            return True
         flow = self._motion.flow(before.guide, first.guide)
         return is_other_scene(before.guide, first.guide, flow)
+
+
+def _likeness(one: Still, other: Still) -> float:
+    """The correlation of two pictures seen from afar."""
+    small = [cv2.resize(each.guide, (16, 12), interpolation=cv2.INTER_AREA).ravel() for each in (one, other)]
+    return float(np.corrcoef(*small)[0, 1]) if all(each.std() > 1 for each in small) else 1.0

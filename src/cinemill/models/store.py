@@ -181,12 +181,11 @@ def keep(
         files=(File(name=f"{name}.onnx", sha256=_digest(source)),),
         provenance=provenance,
     )
-    named = source.with_name(f"{name}.onnx")
-    if named != source:
-        shutil.copyfile(source, named)
     if replace:
         remove_if_there(name)
-    _take(model, named.parent)
+    with tempfile.TemporaryDirectory(prefix="cinemill-") as room:
+        shutil.copyfile(source, Path(room, f"{name}.onnx"))
+        _take(model, Path(room))
     return model
 
 
