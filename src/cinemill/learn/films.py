@@ -371,5 +371,7 @@ class _Scenes:
 def _likeness(one: Still, other: Still) -> float:
     """The correlation of two pictures seen from afar."""
     small = [cv2.resize(each.guide, (16, 12), interpolation=cv2.INTER_AREA).ravel() for each in (one, other)]
+    if any(each.std() <= 1 for each in small):
+        return 1.0
     found: Any = np.corrcoef(np.stack(small))
-    return float(found[0, 1]) if all(each.std() > 1 for each in small) else 1.0
+    return float(found[0, 1])
