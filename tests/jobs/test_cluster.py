@@ -145,7 +145,7 @@ def test_failure_that_will_not_pass_is_tried_on_one_more_machine(trouble: Ask, f
 
 @pytest.mark.slow
 def test_full_disk_stops_everything(trouble: Ask, folder: Path) -> None:
-    _, error = gather(trouble(chunks=100, at=0, fault="disk"))
+    _, error = gather(trouble(chunks=100, at=0, fault="disk", pause=0.05))
     assert isinstance(error, DiskFull)
     assert len(attempts(folder / "in")) < 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from breaking_web import Web
 
 import cinemill
 from cinemill.errors import OutputRefused, UploadFailed
@@ -12,7 +13,6 @@ from cinemill.jobs.events import Fetching, Planned, Sending
 from cinemill.media import read
 from cinemill.storage import elsewhere as storage
 from clips import md5
-from conftest import Web
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 HOW = {"codec": "ffv1", "threads": 1}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from breaking_web import Web
 
 from cinemill.errors import DownloadFailed, NotAllowed, OpenFailed, OutputRefused, RequestError, TooLarge
 from cinemill.settings import settings
 from cinemill.storage import elsewhere as storage
 from cinemill.storage import web as module
-from conftest import Web
 
 BODY = bytes(range(256)) * 300
 
