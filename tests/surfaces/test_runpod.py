@@ -115,7 +115,7 @@ def test_inputs_of_whisperx_workers_are_understood(tmp_path: Path, monkeypatch: 
         "debug": True,
         "huggingface_access_token": "hf",
     }
-    assert runpod.asked(given, tmp_path).params.model is None, "the embedded engine has its own"
+    assert runpod.asked(given, tmp_path).params.model == "auto", "the embedded engine has its own"
     monkeypatch.setattr(runpod, "_has_whisper", lambda: True)
     params = runpod.asked(given, tmp_path).params
     assert (params.language, params.align, params.diarize, params.min_speakers) == ("en", True, True, 2)
