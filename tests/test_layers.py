@@ -27,3 +27,8 @@ def test_programs_are_started_in_few_places() -> None:
     """FFmpeg in one, engines in one, queued jobs in one; beside them uv, what lists devices, and who keeps the jobs."""
     starters = {path.name for path in SOURCE.rglob("*.py") if "import subprocess" in path.read_text("utf-8")}
     assert starters == {"program.py", "host.py", "install.py", "hardware.py", "processes.py", "keeper.py"}
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names)), "pytest imports only one of each name"
