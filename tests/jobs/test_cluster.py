@@ -116,6 +116,7 @@ def test_chunks_are_made_once_on_all_machines(trouble: Ask, folder: Path) -> Non
     assert not list(folder.glob(".out.cinemill*"))
 
 
+@pytest.mark.slow
 def test_worker_that_dies_costs_its_chunk_one_attempt(trouble: Ask, folder: Path) -> None:
     events, error = gather(trouble(fault="death", times=1))
     assert error is None

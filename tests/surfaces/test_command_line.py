@@ -47,6 +47,8 @@ def test_help_lists_every_operation_with_a_sentence(arguments: list[str], cinemi
     assert said.code == 0
     assert said.err == ""
     for name, operation in operations.items():
+        if name.startswith("dv-"):
+            continue  # `cinemill dv` lists them
         assert re.search(rf"^  {name} +{re.escape(operation.__doc__.splitlines()[0])}", said.out, re.MULTILINE), name
 
 

@@ -33,7 +33,7 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "unknown jobs command": (["jobs", "lst"], 2, "did you mean 'list'"),
     "unknown option": (["process", "good.mp4", "--crff", "3"], 2, "no such option: --crff; did you mean --crf"),
     "missing value": (["process", "good.mp4", "--crf"], 2, "--crf.*requires an argument"),
-    "missing input": (["process"], 2, "missing argument 'INPUT"),
+    "missing input": (["process"], 2, "process needs an input"),
     "unknown filter": (["process", "good.mp4", "--chain", "denois"], 2, "'denois'; did you mean denoise"),
     "unknown filter parameter": (
         ["process", "good.mp4", "--chain", "denoise=strenth:1"],
@@ -52,9 +52,13 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
         "height=2 is refused: .*16 … 8192 px",
     ),
     "unknown choice": (["process", "good.mp4", "--codec", "h265"], 2, "codec=h265 is refused: .*hevc"),
-    "unknown preset": (["process", "good.mp4", "--preset", "achive"], 2, "'achive'; did you mean archive"),
+    "unknown preset": (["process", "good.mp4", "--preset", "edti"], 2, "'edti'; did you mean edit"),
     "preset of another operation": (["process", "good.mp4", "--preset", "dvd"], 2, "no process preset .*'dvd'"),
-    "unknown place": (["process", "good.mp4", "--on", "moon"], 2, "'moon'; there are: auto, processes, serial"),
+    "unknown place": (
+        ["process", "good.mp4", "--on", "moon"],
+        2,
+        "'moon'; there are: auto, http://HOST:7860, processes",
+    ),
     "chunks of nothing": (["process", "good.mp4", "--chunk-seconds", "0"], 2, "'--chunk-seconds'.*0.1"),
     "many into one": (
         ["process", "good.mp4", "text.mp4", "-o", "out.mp4"],
@@ -192,5 +196,5 @@ def test_explicit_value_wins_over_preset_and_preset_over_default(take: Take, cin
         return event["steps"][-1]
 
     assert "libx264" in plan()
-    assert "ffv1" in plan("--preset", "archive")
-    assert "libx264" in plan("--preset", "archive", "--codec", "h264")
+    assert "prores" in plan("--preset", "edit")
+    assert "libx264" in plan("--preset", "edit", "--codec", "h264")

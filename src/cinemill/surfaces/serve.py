@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from cinemill.errors import JobRunning, MissingResource, NotAllowed, RequestError
-from cinemill.settings import settings
 
 
 def serve(
@@ -38,6 +37,7 @@ def serve(
     _refuse_without_packages()
     import uvicorn
 
+    from cinemill.settings import settings
     from cinemill.surfaces.api.app import create_app
     from cinemill.surfaces.api.studio import Serving
 

@@ -96,6 +96,7 @@ def test_styles_are_shown_on_the_film_and_one_is_rendered(browse: Browse, films:
     assert page.locator("#stylize-style").get_by_label("comic").is_checked()
 
 
+@pytest.mark.slow
 def test_pictures_and_titles_become_a_film(browse: Browse, films: Path, tmp_path: Path) -> None:
     page = browse()
     tab(page, "Compose")
