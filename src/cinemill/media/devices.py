@@ -65,9 +65,9 @@ def _of_system() -> Iterable[Device]:
     return [*v4l2(), *firewire()]
 
 
-def _listing(format: str, address: str) -> str:
-    """What FFmpeg says of the devices of a format; it calls that an error each time."""
-    arguments = ["-loglevel", "info", "-list_devices", "true", "-f", format, "-i", address]
+def _listing(format: str, address: str, what: str = "devices") -> str:
+    """What FFmpeg lists of the devices of a format, or of one of them; it calls that an error each time."""
+    arguments = ["-loglevel", "info", f"-list_{what}", "true", "-f", format, "-i", address]
     with contextlib.suppress(EngineCrashed), program.running(arguments) as child:
         child.process.wait()
         return "\n".join(child.hear_out())
@@ -299,7 +299,7 @@ def sources(device: Device, socket: str | None = None, standard: str | None = No
     if device.system in ("firewire", "decklink", "mock"):
         raise OpenFailed(f"{device.name} cannot be opened here: {device.note or 'it needs an FFmpeg with DeckLink.'}")
     if device.system == "dshow":
-        pins = crossbar(_listing_of(device)) if socket else {}
+        pins = crossbar(_listing("dshow", f"video={device.id}", "options")) if socket else {}
         chosen = {"crossbar_video_input_pin_number": str(pins[_socket(socket, device, list(pins))])} if socket else {}
         sound = f":audio={device.sounds[0]}" if device.sounds else ""
         return [(f"video={device.id}{sound}", "dshow", {"rtbufsize": "256M", **chosen})]
@@ -309,14 +309,6 @@ def sources(device: Device, socket: str | None = None, standard: str | None = No
     if socket:
         options["channel"] = str(device.inputs.index(_socket(socket, device, device.inputs)))
     return [(device.id, "video4linux2", options), *((sound, "alsa", {}) for sound in device.sounds[:1])]
-
-
-def _listing_of(device: Device) -> str:
-    arguments = ["-loglevel", "info", "-list_options", "true", "-f", "dshow", "-i", f"video={device.id}"]
-    with contextlib.suppress(EngineCrashed), program.running(arguments) as child:
-        child.process.wait()
-        return "\n".join(child.hear_out())
-    return ""
 
 
 def _socket(asked: str, device: Device, known: Iterable[str]) -> str:

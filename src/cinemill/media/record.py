@@ -60,7 +60,7 @@ class Recorder:
         self._heard: int | None = None
         self._sums = path.with_suffix(".framemd5").open("w") if kind == "archive" else None
         if self._sums:
-            self._sums.write(f"#format: frame checksums\n#version: 2\n#hash: MD5\n#tb 0: {_UNIT}\n")
+            self._sums.write(sums_head(_UNIT))
         self.pictures = 0
 
     def _sound_stream(self, kind: Kind, sound: Audio, bits: int) -> Any:
@@ -80,7 +80,7 @@ class Recorder:
             native.time_base = self.spec.time_base
             self._mux(self._video.encode(native))
             if self._sums:
-                self._sums.write(_checksum(stored, time, self.spec.rate))
+                self._sums.write(checksum(stored, round(time / _UNIT), rescale(1, 1 / self.spec.rate, _UNIT)))
             self.pictures += 1
 
     def sound(self, block: Audio, time: float) -> None:
@@ -153,12 +153,16 @@ def refuse_taken(path: Path) -> None:
         raise OutputRefused(f"there is no folder {path.parent}; make it first.")
 
 
-def _checksum(frame: Frame, time: float, rate: Fraction) -> str:
+def sums_head(time_base: Fraction) -> str:
+    """What a file of `checksum` lines begins with."""
+    return f"#format: frame checksums\n#version: 2\n#hash: MD5\n#tb 0: {time_base}\n"
+
+
+def checksum(frame: Frame, pts: int, duration: int) -> str:
     """A line of FFmpeg's framemd5: stream, dts, pts, duration, bytes, MD5 of the planes without padding."""
     digest, size = hashlib.md5(usedforsecurity=False), 0
     for plane in frame.planes:
         data = plane.tobytes()
         digest.update(data)
         size += len(data)
-    at, length = round(time / _UNIT), rescale(1, 1 / rate, _UNIT)
-    return f"0, {at:10}, {at:10}, {length:8}, {size:8}, {digest.hexdigest()}\n"
+    return f"0, {pts:10}, {pts:10}, {duration:8}, {size:8}, {digest.hexdigest()}\n"

@@ -127,18 +127,13 @@ def _copied(info: MediaInfo, crf: int, sums: Path, path: Path) -> Iterator[int]:
 
 def _summed(info: MediaInfo, path: Path) -> Iterator[Frame]:
     """The pictures, each written down in `path` as FFmpeg's framemd5 does, but for the duration that it guesses."""
-    from cinemill.media import read
+    from cinemill.media import read, record
 
     video = read.picture_of(info)
     with path.open("w", encoding="utf-8") as file:
-        file.write(f"#format: frame checksums\n#version: 2\n#hash: MD5\n#tb 0: {video.time_base}\n")
+        file.write(record.sums_head(video.time_base))
         for frame in read.frames(info):
-            digest, size = hashlib.md5(usedforsecurity=False), 0
-            for plane in frame.planes:
-                digest.update(data := plane.tobytes())
-                size += len(data)
-            times = f"{frame.pts:10}, {frame.pts:10}, {frame.duration or video.step:8}"
-            file.write(f"0, {times}, {size:8}, {digest.hexdigest()}\n")
+            file.write(record.checksum(frame, frame.pts, frame.duration or video.step))
             yield frame
 
 
