@@ -217,3 +217,13 @@ def test_a_trial_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str])
     for codec in ("h264", "hevc", "av1", "vp9"):
         chosen(VideoOutput(codec=codec), picture(width=144, height=80))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="SVT-AV1 raises itself only for root")
+def test_an_encoder_does_not_put_itself_above_everything_else() -> None:
+    spec, _ = chosen(VideoOutput(codec="av1", encoder="libsvtav1"), picture())
+    context = encoders.open_encoder(spec)
+    threads = [int(path.name) for path in Path("/proc/self/task").iterdir()]
+    assert len(threads) > 2  # its own are among them
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+    del context

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
+from threading import get_native_id
 from typing import Any, Final, Literal
 
 import av
@@ -256,10 +259,38 @@ def trial(spec: VideoSpec) -> str | None:
 
 
 def open_encoder(spec: VideoSpec) -> Any:
-    """A VideoCodecContext set up for `spec`, not yet opened."""
-    context = av.CodecContext.create(spec.encoder, "w")
+    """A VideoCodecContext that takes pictures as `spec` says. Raises what PyAV raises where the encoder will not."""
+    context: Any = av.CodecContext.create(spec.encoder, "w")
     configure(context, spec)
+    with usual_priority():
+        context.open(strict=False)
     return context
+
+
+@contextmanager
+def usual_priority() -> Generator[None]:
+    """Keep an encoder that is opened within from raising itself above everything else on the machine.
+
+    SVT-AV1, when run by root, makes its threads and the one that opens it real-time, and so all that they start.
+    """
+    mine, before = _policies().get(get_native_id()), _policies()
+    try:
+        yield
+    finally:
+        for thread, policy in _policies().items():
+            usual = before.get(thread, mine)
+            if usual is not None and policy != usual:
+                with suppress(ProcessLookupError):
+                    os.sched_setscheduler(thread, usual, os.sched_param(0))
+
+
+def _policies() -> dict[int, int]:
+    """How each thread of this process is scheduled, where the system tells."""
+    found: dict[int, int] = {}
+    for path in Path("/proc/self/task").glob("*"):
+        with suppress(ProcessLookupError):
+            found[int(path.name)] = os.sched_getscheduler(int(path.name))
+    return found
 
 
 def _repeatable(spec: VideoSpec) -> dict[str, str]:

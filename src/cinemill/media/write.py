@@ -23,7 +23,7 @@ from cinemill.errors import DiskFull, MediaError, OutputRefused
 from cinemill.media import lavfi, matroska, parts, program
 from cinemill.media.clock import rescale
 from cinemill.media.demux import Damage, opened
-from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder
+from cinemill.media.encoders import CARRIES_HDR, configure, open_encoder, usual_priority
 from cinemill.media.interleave import Text, flows, from_zero, interleave, made, pictures, sound, texts
 from cinemill.media.matroska import Facts
 from cinemill.media.native import to_native
@@ -172,7 +172,8 @@ def assemble(
                 streams[index] = stream
             written = _add_text(out, text, format) if text else None
             _tag(out, info, source)
-            out.start_encoding()
+            with usual_priority():
+                out.start_encoding()
             all_tracks = flows(info, plan, streams, pieces, spec, facts, sounds or {})
             all_tracks += [texts(text, written)] if text else []
             all_tracks += [pictures(pieces, spec, alone)] if alone else []
