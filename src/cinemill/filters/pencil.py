@@ -69,8 +69,12 @@ def _drawing(frame: Frame, places: Places, p: Pencil) -> Frame:
     luma, *chroma = seen(frame)
     tone = _with_colour(luma, chroma, p.colour) if chroma and p.colour else luma
     low = cv2.medianBlur(resized(tone, work_size(frame)), 3)
-    dark = cv2.max(_outlines(luma, low, p), cv2.LUT(tone, _shades(p.shading)))
-    dark = _on_paper(cv2.add(dark, _hatched(low, places, p, frame)), p, frame)
+    dark = _outlines(luma, low, p)
+    if p.shading:
+        dark = cv2.max(dark, cv2.LUT(tone, _shades(p.shading)))
+    if p.hatching:
+        dark = cv2.add(dark, _hatched(low, places, p, frame))
+    dark = _on_paper(dark, p, frame)
     made = [_pigment(plane, dark, tone, p.colour) for plane in chroma]
     if tone is not luma:
         # Bright colours cover the paper without making it dark.
@@ -100,8 +104,8 @@ def _outlines(luma: Plane, low: Plane, p: Pencil) -> Plane:
     """How dark the outlines are, 0 to 255."""
     import cv2
 
-    soft = resized(cv2.GaussianBlur(low, (0, 0), 3), luma.shape[::-1])
-    dodged = cv2.divide(scaled(cv2.medianBlur(luma, 3), 1, _OFFSET), scaled(soft, 1, _OFFSET), scale=255)
+    soft = resized(scaled(cv2.GaussianBlur(low, (0, 0), 3), 1, _OFFSET), luma.shape[::-1])
+    dodged = cv2.divide(scaled(cv2.medianBlur(luma, 3), 1, _OFFSET), soft, scale=255)
     # What is a little darker than what lies around it is an outline.
     return scaled(dodged, -_PRESSED * p.lines, _PRESSED * p.lines * _CLEAR)
 

@@ -18,6 +18,8 @@ from typing import Any, Final
 MARK: Final = "CINEMILL_JOB"
 """The variable that names the job in the environment of all its processes."""
 _PROC: Final = Path("/proc")
+_EXITING: Final = 4
+"""The system's flag of a process that gives back what it has (PF_EXITING)."""
 
 
 def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -44,7 +46,7 @@ def is_alive(process: Mapping[str, Any]) -> bool:
     pid = int(process["pid"])
     if not process.get("born"):
         return _answers(pid)
-    return _born(pid) == process["born"] and _state(pid) not in ("Z", "X")
+    return _born(pid) == process["born"] and not _is_ending(pid)
 
 
 def limit(*, memory: int = 0, cpu: int = 0, file: int = 0) -> None:
@@ -122,11 +124,13 @@ def _born(pid: int) -> str:
         return ""
 
 
-def _state(pid: int) -> str:
+def _is_ending(pid: int) -> bool:
+    """Dead, or so far on the way out that nothing more comes of it."""
     try:
-        return _stat(pid)[0]
-    except (OSError, IndexError):
-        return "X"
+        fields = _stat(pid)
+        return fields[0] in ("Z", "X") or bool(int(fields[6]) & _EXITING)
+    except (OSError, IndexError, ValueError):
+        return True
 
 
 def _stat(pid: int) -> list[str]:
