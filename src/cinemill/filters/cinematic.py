@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from cinemill.catalogue import Field, LutFile, Params
 from cinemill.filters import GREY, YUV, frame_filter
 from cinemill.filters.drawing import (
+    at_least,
     differences,
     mixed,
     noise,
@@ -108,12 +109,13 @@ def cinematic(frame: Frame, p: Cinematic) -> Frame:
 
 
 class _Tables(NamedTuple):
-    """`light`: linear light by code value of luma. `tone`: luma out by linear light. `colour`: the change of luma, and
-    both colour differences, by luma (rows, in `_NODES` of red difference each) and blue difference (columns)."""
+    """`light`: linear light by code value of luma. `tone`: luma out by linear light. `colour`: the change of luma, both
+    colour differences and nothing (of four, OpenCV looks all up at once), by luma (rows, in `_NODES` of red difference
+    each) and blue difference (columns)."""
 
     light: Plane
     tone: Plane
-    colour: tuple[Plane, ...]
+    colour: Plane
 
 
 def _tables(frame: Frame, p: Cinematic) -> _Tables:
@@ -142,10 +144,10 @@ def _made_tables(
     made = _shown(np.clip(yuv @ rgb_of_yuv(*weights).T, 0, 1), file, contrast) @ back.T
     made = made.reshape(_LEVELS, _NODES, _NODES, 3)
     made[..., 0] -= made[:, _MIDDLE : _MIDDLE + 1, _MIDDLE : _MIDDLE + 1, 0]
-    made = made.reshape(_LEVELS * _NODES, _NODES, 3)
-    parts = (255 * _FINE * part for part in (tone, made[..., 0], made[..., 1], made[..., 2]))
-    tone, *colour = (np.ascontiguousarray(part, np.float32) for part in parts)
-    return _Tables(light, np.rint(tone).astype(np.int16) if bits == 8 else tone, tuple(colour))
+    colour = np.zeros((_LEVELS * _NODES, _NODES, 4), np.float32)
+    colour[..., :3] = 255 * _FINE * made.reshape(_LEVELS * _NODES, _NODES, 3)
+    tone = (255 * _FINE * tone).astype(np.float32)
+    return _Tables(light, np.rint(tone).astype(np.int16) if bits == 8 else tone, colour)
 
 
 def _weighed(weights: tuple[float, float]) -> Any:
@@ -231,6 +233,14 @@ def _corners(height: int, width: int, vignette: float) -> Plane:
     return plane
 
 
+@lru_cache(maxsize=4)
+def _faded(height: int, width: int, vignette: float) -> Any:
+    """(H, W) float32: what the corners keep of colours, which fade as the light does, by the exponent of the curve."""
+    import numpy as np
+
+    return np.power(_corners(height, width, vignette).astype(np.float32) / _WHITE, 0.45)
+
+
 def _coloured(
     light: Plane, glow: _Glow | None, frame: Frame, p: Cinematic, tables: _Tables
 ) -> tuple[Plane, Plane, Plane]:
@@ -241,14 +251,13 @@ def _coloured(
     half = (-(-frame.width // 2), -(-frame.height // 2))
     across, down = (_place(plane, code, half) for plane, code in zip(frame.planes[1:], ranges(frame)[1:]))
     if p.vignette:
-        # Colours fade as the light does, by the exponent of the curve.
-        share = np.power(_corners(half[1], half[0], p.vignette).astype(np.float32) / _WHITE, 0.45)
+        share = _faded(half[1], half[0], p.vignette)
         across, down = (_MIDDLE + (part - _MIDDLE) * share for part in (across, down))
-    level = _levels().take(resized(light, half), mode="clip")
+    level = _looked_up(resized(light, half), _levels())
     limit = np.float32(_NODES - 1.001)
     rows = np.clip(down, 0, limit) + level
     across = np.clip(across, 0, limit)
-    made = [cv2.remap(table, across, rows, cv2.INTER_LINEAR) for table in tables.colour]
+    made = [*cv2.split(cv2.remap(tables.colour, across, rows, cv2.INTER_LINEAR))[:3]]
     if glow and p.halation:
         warmth = resized(glow.around.astype(np.float32), half)
         for number, share in ((1, -0.06), (2, 0.12)):
@@ -280,7 +289,7 @@ def _grainy(planes: list[Plane], frame: Frame, p: Cinematic) -> list[Plane]:
 
     time = frame.pts * frame.time_base
     dice = np.random.default_rng([p.seed, time.numerator % 2**63, time.denominator])
-    visible = cv2.LUT(cv2.convertScaleAbs(np.maximum(planes[0], 0), None, 1 / _FINE), _visible(p.grain))
+    visible = cv2.LUT(cv2.convertScaleAbs(at_least(planes[0], 0), None, 1 / _FINE), _visible(p.grain))
     made: list[Plane] = []
     for number, plane in enumerate(planes):
         pixel = frame.height / plane.shape[0]
@@ -320,7 +329,7 @@ def _coded(plane: Plane, number: int, frame: Frame) -> Plane:
     step = size / (255 * _FINE)
     if frame.layout.bits == 8:
         # Blacker than black would come back as its opposite.
-        return cv2.convertScaleAbs(np.maximum(plane, np.int16(-zero / step)), None, step, zero)
+        return cv2.convertScaleAbs(at_least(plane, int(-zero / step)), None, step, zero)
     top = (1 << frame.layout.bits) - 1
     return np.clip(np.rint(plane * np.float32(step) + np.float32(zero)), 0, top).astype(frame.layout.dtype)
 

@@ -29,18 +29,17 @@ def unit(frame: Frame) -> float:
 def seen(frame: Frame) -> tuple[Plane, ...]:
     """Luma from 0 to 255 and colour differences around 128 as of full range; uint8, each plane at its own size."""
     import cv2
-    import numpy as np
 
     bits = frame.layout.bits
     planes: list[Plane] = []
     for plane, (zero, size, middle) in zip(frame.planes, ranges(frame)):
         if bits == 8:
-            table = np.clip(np.rint((np.arange(256) - zero) * (255 / size) + middle), 0, 255).astype(np.uint8)
-            planes.append(plane if zero == middle and size == 255 else np.asarray(cv2.LUT(plane, table)))
+            same = zero == middle and size == 255
+            planes.append(plane if same else scaled(plane, 255 / size, middle - zero * 255 / size))
         else:
             # Blacker than black would come back as its opposite.
             floor = round(zero - middle * size / 255)
-            held = np.maximum(plane, plane.dtype.type(max(0, floor)))
+            held = at_least(plane, max(0, floor))
             planes.append(cv2.convertScaleAbs(held, None, 255 / size, middle - zero * 255 / size))
     return tuple(planes)
 
@@ -64,6 +63,16 @@ def scaled(plane: Plane, gain: float, offset: float = 0.0) -> Plane:
     import cv2
 
     return cv2.addWeighted(plane, gain, plane, 0, offset)
+
+
+def at_least(plane: Plane, floor: int) -> Plane:
+    """`plane` with what is below `floor` raised to it."""
+    import cv2
+    import numpy as np
+
+    bound: Any = float(floor)
+    # Several times as fast, but a few values are taken for one of many channels.
+    return cv2.max(plane, bound) if plane.size > 4 else np.maximum(plane, plane.dtype.type(floor))
 
 
 def mixed(frame: Frame, planes: tuple[Plane, ...], strength: float) -> Frame:

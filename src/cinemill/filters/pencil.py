@@ -104,7 +104,8 @@ def _outlines(luma: Plane, low: Plane, p: Pencil) -> Plane:
     """How dark the outlines are, 0 to 255."""
     import cv2
 
-    soft = resized(scaled(cv2.GaussianBlur(low, (0, 0), 3), 1, _OFFSET), luma.shape[::-1])
+    small = resized(low, (-(-low.shape[1] // 2), -(-low.shape[0] // 2)))
+    soft = resized(scaled(cv2.GaussianBlur(small, (0, 0), 1.5), 1, _OFFSET), luma.shape[::-1])
     dodged = cv2.divide(scaled(cv2.medianBlur(luma, 3), 1, _OFFSET), soft, scale=255)
     # What is a little darker than what lies around it is an outline.
     return scaled(dodged, -_PRESSED * p.lines, _PRESSED * p.lines * _CLEAR)
