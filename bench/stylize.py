@@ -45,9 +45,9 @@ def table() -> Table:
     return Table(
         "Stylising",
         "1080p. Pictures a second without a codec, by the textbook's OpenCV and NumPy (`bench/stylize.py` has it) and "
-        "by our filters with their defaults (pencil: outlines alone, as the textbook's); and `cinemill stylize` as a whole, with decoding, H.264 at veryfast and "
-        "sound, against the same transcode without a filter. Targets: 20 times the textbook (pencil: not slower), half "
-        "of the transcode's speed.",
+        "by our filters with their defaults (pencil: outlines alone, as the textbook's); and `cinemill stylize` as a "
+        "whole, with decoding, H.264 at veryfast and sound, against the same transcode without a filter. Targets: 20 "
+        "times the textbook (pencil: not slower), half of the transcode's speed.",
         [["", "textbook fps", "ours fps", "times", "operation fps", "of the transcode"], *rows],
     )
 
