@@ -21,13 +21,13 @@ import sys, uvicorn
 from pathlib import Path
 from cinemill.surfaces.api.app import create_app
 from cinemill.surfaces.api.studio import Serving
-from cinemill.surfaces.serve import _listener
-listener = _listener("127.0.0.1", 0)
+from cinemill.surfaces.serve import listener
+taken = listener("127.0.0.1", 0)
 token, host, page, silence, works = sys.argv[2:7]
 app = create_app(Serving(folder=Path(sys.argv[1]), host=host, token=token, page=page == "page", silence=float(silence),
     works=works == "works"))
-print(listener.getsockname()[1], flush=True)
-uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run([listener])
+print(taken.getsockname()[1], flush=True)
+uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run([taken])
 """
 
 

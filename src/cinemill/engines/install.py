@@ -39,6 +39,15 @@ def is_installed(engine: Engine) -> bool:
     return (environment(engine) / "ready").is_file()
 
 
+def is_sound(engine: Engine) -> bool:
+    """Whether the environment's Python runs: it is lost with the one that it was made with."""
+    try:
+        done = subprocess.run([interpreter(engine), "-I", "-c", ""], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
+
+
 def command(engine: Engine) -> list[str]:
     """What starts the engine. Raises MissingEngine with how to get it."""
     if not is_installed(engine):

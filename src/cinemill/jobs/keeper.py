@@ -24,7 +24,7 @@ from cinemill.errors import CinemillError, JobDied, JobRunning, JobStalled, OutO
 from cinemill.hardware import cores, gpus
 from cinemill.jobs import processes, worker
 from cinemill.jobs.queue import ENDED, Held, Queue
-from cinemill.jobs.store import JobFolder
+from cinemill.jobs.store import JobFolder, size
 from cinemill.settings import settings
 
 _BREATH: Final = 0.2
@@ -385,7 +385,7 @@ def sweep(queue: Queue, rules: Rules, now: Callable[[], float] = time.time) -> N
     needed = {path for job in active for path in job.inputs}
     queue.shelf.sweep(needed, now() - rules.keep_seconds, rules.keep_bytes)
     ended = queue.jobs(["done", "failed", "cancelled"], limit=1_000_000)
-    sizes = {job.id: _size(queue.place(job.id)) for job in ended}
+    sizes = {job.id: size(queue.place(job.id)) for job in ended}
     total = sum(sizes.values())
     for job in reversed(ended):
         if (job.finished or 0) < now() - rules.keep_seconds or total > rules.keep_bytes:
@@ -397,11 +397,3 @@ def sweep(queue: Queue, rules: Rules, now: Callable[[], float] = time.time) -> N
         with suppress(OSError):
             if folder.name not in known and folder.stat().st_mtime < now() - _SWEEP:
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.stat().st_size
-    return total

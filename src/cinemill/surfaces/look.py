@@ -113,11 +113,16 @@ def at_presets(as_json: bool) -> None:
 _MARKS = {"works": "[green]✓[/]", "absent": "[dim]–[/]", "broken": "[red]✗[/]"}
 
 
-def at_findings(findings: Sequence[Finding], as_json: bool) -> None:
+def at_findings(findings: Sequence[Finding], as_json: bool, done: Sequence[str] | None = None) -> None:
+    """`done` is what was mended first, None where nobody asked for that."""
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
+        found = [asdict(finding) for finding in findings]
+        told = found if done is None else {"done": list(done), "findings": found}
+        typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
     rich, area = _rich(), ""
+    for sentence in ["there is nothing to mend."] if done is not None and not done else done or ():
+        rich.print(f"  [green]✓[/] {escape(sentence)}")
     for finding in findings:
         if finding.area != area:
             area = finding.area

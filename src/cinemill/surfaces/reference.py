@@ -32,7 +32,7 @@ def _operations() -> Iterator[str]:
         yield from ("", f"### {name}", "", inspect.getdoc(operation) or "")
         if operation.example:
             yield from ("", "```", operation.example, "```")
-        yield from _table(operation.params, lambda entry: f"`{entry.option}`")
+        yield from table(operation.params, lambda entry: f"`{entry.option}`")
 
 
 def _filters() -> Iterator[str]:
@@ -43,19 +43,20 @@ def _filters() -> Iterator[str]:
         cut = "cannot be cut into chunks" if item.halo is None else f"halo {halo[0]}, {halo[1]}" if halo else ""
         default = f" Also called `{name.partition('.')[0]}`." if item.default else ""
         yield from ("", f"### {name}", "", f"{item.summary}{default}" + (f" ({cut})" if cut else ""))
-        yield from _table(item.params, lambda entry: f"`{entry.name}`")
+        yield from table(item.params, lambda entry: f"`{entry.name}`")
 
 
-def _table(params: type[Params], name: Callable[[forms.Entry], str]) -> Iterator[str]:
+def table(params: type[Params], name: Callable[[forms.Entry], str]) -> Iterator[str]:
+    """Lines of Markdown: every parameter, called as `name` says."""
     entries = forms.entries(params)
     if not entries:
         return
     yield from ("", "| parameter | value | meaning |", "|---|---|---|")
     for entry in entries:
-        yield f"| {name(entry)} | {_cell(entry.facts or entry.kind)} | {_cell(entry.help)} |"
+        yield f"| {name(entry)} | {cell(entry.facts or entry.kind)} | {cell(entry.help)} |"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
@@ -63,14 +64,14 @@ def _presets() -> Iterator[str]:
     yield from ("", "## Presets", "", "| name | operation | what for | values |", "|---|---|---|---|")
     for preset in presets().values():
         values = ", ".join(f"{key} {value}" for key, value in preset.params.items())
-        yield f"| `{preset.name}` | {preset.operation} | {_cell(preset.description)} | {values} |"
+        yield f"| `{preset.name}` | {preset.operation} | {cell(preset.description)} | {values} |"
 
 
 def _settings() -> Iterator[str]:
     yield from ("", "## Settings", "", "In the environment, or without the prefix in `settings.toml`.", "")
     yield from ("| variable | meaning |", "|---|---|")
     for name, field in Settings.model_fields.items():
-        yield f"| `CINEMILL_{name.upper()}` | {_cell(field.description or '')} |"
+        yield f"| `CINEMILL_{name.upper()}` | {cell(field.description or '')} |"
 
 
 def _exit_codes() -> Iterator[str]:

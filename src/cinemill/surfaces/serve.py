@@ -34,7 +34,7 @@ def serve(
 
     Example: cinemill serve --port 7860
     """
-    _refuse_without_packages()
+    refuse_without_packages()
     import uvicorn
 
     from cinemill.settings import settings
@@ -56,18 +56,18 @@ def serve(
         )
     if check:
         _examine()
-    listener = _listener(host, port)
+    taken = listener(host, port)
     app = create_app(serving)
-    address = f"http://{'localhost' if serving.is_local else host}:{listener.getsockname()[1]}"
+    address = f"http://{'localhost' if serving.is_local else host}:{taken.getsockname()[1]}"
     typer.echo(f"\ncinemill is at {address}  (API: {address}/api/openapi.json; Ctrl-C stops it, and jobs go on later)")
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, ws="auto")
     server = uvicorn.Server(config)
-    server.run([listener])
+    server.run([taken])
     if not server.started:
         raise JobRunning(f"another server works on the queue in {serving.folder}; stop it, or give another --folder.")
 
 
-def _refuse_without_packages() -> None:
+def refuse_without_packages() -> None:
     missing = [name for name in ("fastapi", "uvicorn", "multipart") if importlib.util.find_spec(name) is None]
     if missing:
         told = f"the server needs {', '.join(missing)}; pip install 'cinemill[studio]' brings what it needs."
@@ -84,17 +84,17 @@ def _examine() -> None:
         raise typer.Exit(3)
 
 
-def _listener(host: str, port: int) -> socket.socket:
+def listener(host: str, port: int) -> socket.socket:
     """The socket, taken before anything else begins. Raises RequestError."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        taken = socket.socket(family, kind, protocol)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
     except OSError as error:
         raise RequestError(
             f"{host}:{port} cannot be listened on: {error.strerror or error}. Give another --port, or 0 for a free one."
         ) from None
-    return listener
+    return taken

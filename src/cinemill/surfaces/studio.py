@@ -12,6 +12,7 @@ import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
 from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning
+from cinemill.surfaces.desktop import command as desktop
 from cinemill.surfaces.help import Command, Group
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -30,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
         ("tune", tuning.tune),
         ("demo", _demo),
         ("serve", serve.serve),
+        ("desktop", desktop.desktop),
         ("mcp", _mcp),
     ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
@@ -110,12 +112,21 @@ def _presets(
         look.at_presets(as_json)
 
 
-def _doctor(as_json: AsJson = False) -> None:
-    """Check what works on this machine. Exit code 3 when something that is needed does not."""
-    from cinemill.surfaces import doctor, look
+def _doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First clean up after what died, empty caches, and mend what can be mended.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check what works on this machine. Exit code 3 when something that is needed does not.
 
+    Example: cinemill doctor --fix
+    """
+    from cinemill.surfaces import doctor, look, mending
+
+    done = list(mending.mend()) if fix else None
     findings = doctor.examine()
-    look.at_findings(findings, as_json)
+    look.at_findings(findings, as_json, done)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(3)
 

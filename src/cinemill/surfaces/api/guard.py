@@ -49,7 +49,7 @@ class Guard:
         self.app = app
         self.serving = serving
         self.pace = Pace()
-        self.secret = hashlib.sha256(b"cinemill cookie " + serving.token.encode()).hexdigest()
+        self.secret = _secret(serving.token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -152,6 +152,15 @@ class Guard:
         answer = RedirectResponse(asked if asked.startswith("/") and not asked.startswith("//") else "/", 303)
         answer.set_cookie(COOKIE, self.secret, httponly=True, samesite="strict", secure=scope["scheme"] == "https")
         return answer
+
+
+def cookie(token: str) -> str:
+    """What the login page would give to whoever shows the token, as NAME=VALUE."""
+    return f"{COOKIE}={_secret(token)}"
+
+
+def _secret(token: str) -> str:
+    return hashlib.sha256(b"cinemill cookie " + token.encode()).hexdigest()
 
 
 class Pace:

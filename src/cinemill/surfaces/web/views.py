@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cinemill.errors import CinemillError
 from cinemill.jobs.queue import Job, Queue
@@ -132,7 +133,14 @@ class Views:
         return list(dict.fromkeys([*said, *job.result.get("notes", [])]))
 
     def outputs(self, job: Job) -> list[dict[str, Any]]:
-        return [self.file(path) for path in job.outputs if path.is_file()]
+        return [self._made(job, path) for path in job.outputs if path.is_file()]
+
+    def _made(self, job: Job, path: Path) -> dict[str, Any]:
+        """A file that a job made. One that lies where its asker wanted it is fetched by way of its job."""
+        shown = self.file(path)
+        if not any(path.resolve().is_relative_to(folder) for folder in self.workspace.folders):
+            shown["url"] = f"api/jobs/{job.id}/files/{quote(path.name)}"
+        return shown
 
     def file(self, path: Path) -> dict[str, Any]:
         """A file to show and to download."""

@@ -1,0 +1,66 @@
+"""What the first pages tell people to type, typed: in their order, with files of the names that they use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import clips
+from command import Cinemill
+from test_docs import ROOT, commands
+
+SPEECH = ROOT / "tests" / "speech" / "ten.ogg"
+LONGER = ("devices", "capture", "serve", "desktop", "engines", "--engine", "--on")
+"""Words of commands that want a deck, never end, or fetch something: these have tests of their own."""
+_PICTURES = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25")
+_CODING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
+
+
+def tapes(folder: Path, cinemill: Cinemill) -> None:
+    sound = ("-f", "lavfi", "-i", "sine")
+    clips.run(*_PICTURES, *sound, "-t", 3, *_CODING, folder / "clean.mp4")
+    assert cinemill("degrade", "clean.mp4", "-o", "tape.mkv", "--preset", "vhs-pal").code == 0
+
+
+def videos(folder: Path, cinemill: Cinemill) -> None:
+    clips.run(*_PICTURES, "-frames:v", 1, folder / "beach.jpg")
+    clips.run(*_PICTURES, "-t", 5, *_CODING, folder / "waves.mp4")
+    clips.run(*_PICTURES, "-frames:v", 8, *_CODING, folder / "clip.mp4")
+    clips.run("-f", "lavfi", "-i", "sine", "-t", 20, folder / "song.mp3")
+    (folder / "script.txt").write_text("It began with a photograph.")
+    page = (ROOT / "docs/start/videos.md").read_text("utf-8")
+    (folder / "story.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+
+
+def subtitles(folder: Path, cinemill: Cinemill) -> None:
+    clips.run(*_PICTURES, "-i", SPEECH, "-shortest", *_CODING, folder / "interview.mp4")
+    clips.run("-i", SPEECH, "-t", 6, folder / "speech.wav")
+    (folder / "speech.txt").write_text("The birch canoe slid on the smooth planks. Glue the sheet to the background.")
+    (folder / "late.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nThe birch canoe slid on the smooth planks.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("files", [tapes, videos, subtitles], ids=lambda files: files.__name__)
+def test_a_first_page_works_by_copy_and_paste(
+    files: Callable[[Path, Cinemill], None], cinemill: Cinemill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("command.PATIENCE", 900.0)
+    files(cinemill.folder, cinemill)
+    for words in commands(ROOT / "docs" / "start" / f"{files.__name__}.md"):
+        if set(words) & set(LONGER):
+            continue
+        said = cinemill(*words[1:])
+        allowed = (0, 1) if words[1] == "lint-subtitles" else (0,)  # 1: there is something to find fault with
+        assert said.code in allowed, f"{' '.join(words)}: {said.out}{said.err}"
+
+
+@pytest.mark.slow
+def test_the_first_page_works_by_copy_and_paste(cinemill: Cinemill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("command.PATIENCE", 900.0)
+    for words in commands(ROOT / "docs" / "index.md"):
+        assert cinemill(*words[1:]).code == 0
+    assert {path.name for path in (cinemill.folder / "demo").iterdir()} >= {"restored.mp4", "report.html"}
+    shutil.rmtree(cinemill.folder / "demo")
