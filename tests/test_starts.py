@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import clips
+from cinemill.catalogue import operations
+from cinemill.errors import MissingEngine
 from command import Cinemill
 from test_docs import ROOT, commands
 
@@ -64,3 +68,50 @@ def test_the_first_page_works_by_copy_and_paste(cinemill: Cinemill, monkeypatch:
         assert cinemill(*words[1:]).code == 0
     assert {path.name for path in (cinemill.folder / "demo").iterdir()} >= {"restored.mp4", "report.html"}
     shutil.rmtree(cinemill.folder / "demo")
+
+
+SUBTITLES = "1\n00:00:00,500 --> 00:00:03,000\nThe birch canoe slid on the smooth planks.\n"
+
+
+def made(path: Path) -> None:
+    """A small file of the kind that its name says, with speech where it has sound."""
+    match path.suffix:
+        case ".srt":
+            path.write_text(SUBTITLES)
+        case ".txt":
+            path.write_text("The birch canoe slid on the smooth planks. Glue the sheet to the background.")
+        case ".yaml":
+            path.write_text("scenes:\n  - text: Hello\n    duration: 1\n")
+        case ".flac" | ".wav" | ".mp3":
+            clips.run("-i", SPEECH, "-t", 8, path)
+        case ".dv":
+            pal = ("-f", "lavfi", "-i", "testsrc2=s=720x576:r=25", "-f", "lavfi", "-i", "sine=r=48000", "-t", 1)
+            clips.run(*pal, "-pix_fmt", "yuv420p", "-ac", 2, "-f", "dv", path)
+        case ".webm":
+            clips.run(*_PICTURES, "-i", SPEECH, "-t", 2, "-c:v", "libvpx", "-c:a", "libopus", path)
+        case _:
+            small = ("-f", "lavfi", "-i", "testsrc2=s=160x120:r=25")
+            clips.run(*small, "-i", SPEECH, "-t", 2, *_CODING, path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, found in operations.items() if found.example])
+def test_the_example_of_an_operation_works_as_it_stands(
+    name: str, cinemill: Cinemill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("command.PATIENCE", 900.0)
+    words = shlex.split(operations.get(name).example)[1:]
+    output = words[words.index("-o") + 1] if "-o" in words else "nothing"
+    for word in ",".join(words).split(","):
+        if re.fullmatch(r"[\w-]+\.\w+", word) and word != output and not re.fullmatch(r"-?[\d.]+", word):
+            made(cinemill.folder / word)
+    said = cinemill(*words)
+    if said.code == MissingEngine.exit_code:
+        pytest.skip(said.err.strip())
+    allowed = (0, 1) if name == "lint-subtitles" else (0,)
+    assert said.code in allowed, said.out + said.err
+    assert (cinemill.folder / output).exists() or name == "lint-subtitles"
+
+
+def test_every_operation_has_an_example() -> None:
+    assert [name for name, found in operations.items() if not found.example] == []

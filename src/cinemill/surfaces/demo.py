@@ -40,7 +40,7 @@ def show(own: Path | None, folder: Path) -> None:
     before = own or folder / "tape.mkv"
     if original:
         rich.print(f"[bold]tape[/] {SECONDS} s of moving pictures with sound, and the damage of a worn cassette")
-        _make_tape(original, before)
+        make_tape(original, before)
     after = folder / (f"{before.stem}.restored.mp4" if own else "restored.mp4")
     request = forms.request("restore", [before], after, {})
     notes = _restore(request, after)
@@ -53,7 +53,7 @@ def show(own: Path | None, folder: Path) -> None:
         rich.print(f"  [bold]{name:<6}[/] {path}")
 
 
-def _make_tape(original: Path, damaged: Path) -> None:
+def make_tape(original: Path, damaged: Path) -> None:
     """The original, and the tape that `degrade` makes of it."""
     count = int(SECONDS * _FIELDS_A_SECOND)
     scenes = procedural.scenes(*_SIZE, _FIELDS_A_SECOND, SECONDS, SEED, _SAR)

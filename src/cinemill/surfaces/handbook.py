@@ -87,8 +87,8 @@ def _licences() -> Iterator[str]:
     yield from ("# Licences of models", "")
     yield (
         "cinemill itself is Apache-2.0, and so are the networks that come with it. Every other model is somebody's, is "
-        "fetched only when you say so, and has terms of its own. Whether you may earn money with what it makes is their "
-        "word, not ours; *unclear* means that the terms contradict one another, or those of the training's pictures."
+        "fetched only when you say so, and has terms of its own. Whether work for money may use it is their word, not "
+        "ours; *unclear* means that the terms contradict one another, or those of the training's pictures."
     )
     yield from ("", "| model | for | licence | commercial use | remark |", "|---|---|---|---|---|")
     for name, model in sorted(registry.ours().items()):
