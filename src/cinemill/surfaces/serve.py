@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import socket
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,8 +36,6 @@ def serve(
     Example: cinemill serve --port 7860
     """
     refuse_without_packages()
-    import uvicorn
-
     from cinemill.settings import settings
     from cinemill.surfaces.api.app import create_app
     from cinemill.surfaces.api.studio import Serving
@@ -60,11 +59,23 @@ def serve(
     app = create_app(serving)
     address = f"http://{'localhost' if serving.is_local else host}:{taken.getsockname()[1]}"
     typer.echo(f"\ncinemill is at {address}  (API: {address}/api/openapi.json; Ctrl-C stops it, and jobs go on later)")
+    run(server_of(app), taken, serving.folder)
+
+
+def server_of(app: Any) -> Any:
+    """What serves the application, quietly."""
+    import uvicorn
+
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, ws="auto")
-    server = uvicorn.Server(config)
-    server.run([taken])
+    return uvicorn.Server(config)
+
+
+def run(server: Any, taken: socket.socket, folder: Path) -> None:
+    """Serve on a socket until somebody stops it. Raises JobRunning when another server has the queue in `folder`."""
+    with suppress(SystemExit):  # uvicorn's way to say that the application did not start
+        server.run([taken])
     if not server.started:
-        raise JobRunning(f"another server works on the queue in {serving.folder}; stop it, or give another --folder.")
+        raise JobRunning(f"another server works on the queue in {folder}; stop it, or give another --folder.")
 
 
 def refuse_without_packages() -> None:

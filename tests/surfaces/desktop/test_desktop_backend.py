@@ -21,7 +21,7 @@ class Backend:
     """A running one, as the window sees it."""
 
     def __init__(self, folder: Path, environment: dict[str, str], port: int = 0) -> None:
-        words = [sys.executable, "-m", "cinemill.surfaces.desktop.backend", str(folder), str(port)]
+        words = [sys.executable, "-m", "cinemill.surfaces.desktop.backend", str(folder), str(port), "no-page"]
         environment = {**environment, "CINEMILL_TOKEN": "secret"}
         self.process = subprocess.Popen(
             words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -1,4 +1,4 @@
-"""The window's own server, in a process of its own: `python -m cinemill.surfaces.desktop.backend FOLDER PORT`.
+"""The window's own server, `python -m cinemill.surfaces.desktop.backend FOLDER PORT [no-page]`, a process of its own.
 
 It hears JSON lines on standard input and says JSON lines on standard output:
 
@@ -36,10 +36,9 @@ Say = Callable[[dict[str, Any]], None]
 
 
 def main(arguments: list[str]) -> int:
-    folder, port = Path(arguments[0]), int(arguments[1])
     say = _speaker()
     try:
-        return _serve(folder, port, say)
+        return _serve(Path(arguments[0]), int(arguments[1]), "no-page" not in arguments, say)
     except CinemillError as error:
         say({"failed": error.sentence})
         return error.exit_code
@@ -59,12 +58,10 @@ def _speaker() -> Say:
     return say
 
 
-def _serve(folder: Path, port: int, say: Say) -> int:
+def _serve(folder: Path, port: int, page: bool, say: Say) -> int:
     from cinemill.surfaces import serve
 
     serve.refuse_without_packages()
-    import uvicorn
-
     from cinemill.surfaces.api import guard
     from cinemill.surfaces.api.app import create_app
     from cinemill.surfaces.api.studio import Serving
@@ -73,18 +70,14 @@ def _serve(folder: Path, port: int, say: Say) -> int:
         listener = serve.listener("127.0.0.1", port)
     except RequestError:  # somebody else has it by now
         listener = serve.listener("127.0.0.1", 0)
-    serving = Serving(folder=folder, port=listener.getsockname()[1])
+    serving = Serving(folder=folder, port=listener.getsockname()[1], page=page)
     app = create_app(serving)
     queue: Queue = app.state.studio.queue
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, ws="auto")
-    server = uvicorn.Server(config)
+    server = serve.server_of(app)
     ready = {"ready": serving.port, "cookie": guard.cookie(serving.token)}
     threading.Thread(target=_tell, args=(server, queue, ready, say), daemon=True).start()
     threading.Thread(target=_listen, args=(server, queue, say), daemon=True).start()
-    server.run([listener])
-    if not server.started:
-        say({"failed": f"another server works on the queue in {folder}; stop it first."})
-        return 1
+    serve.run(server, listener, folder)
     return 0
 
 

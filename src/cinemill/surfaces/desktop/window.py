@@ -153,6 +153,7 @@ class Window(QMainWindow):
         self._memory.setValue("zoom", self.view.zoomFactor())
         self._may_close = True
         self.close()
+        self.view.page().deleteLater()  # before its profile, or Chromium complains
 
     def closeEvent(self, event: Any) -> None:
         if self._may_close:
