@@ -1,6 +1,7 @@
 """The desktop application: one per studio and person; a second start hands its files to the first."""
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The window's end of the line to its server's process: lines out, signals in, nothing waits."""
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 

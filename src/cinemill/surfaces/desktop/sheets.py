@@ -1,6 +1,7 @@
 """What the window asks: what shall be done with files that were dropped, and whether to leave while jobs run."""
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 

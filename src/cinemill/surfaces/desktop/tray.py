@@ -1,6 +1,7 @@
 """What remains of the window when people look elsewhere: an icon with a ring of progress, and notices of the system."""
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The window: a view of the studio's page, and what a browser cannot do with files."""
 
 # pyright: reportMissingImports=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 
