@@ -29,6 +29,8 @@ _PICTURES = 8
 _RATE = 30
 _MOVIEPY_SECONDS = 4.0
 """MoviePy's speed does not change with length, and nobody wants to wait."""
+_SCENES = 20
+"""Of the film that one scene of is changed."""
 _HELD = 15
 """Pictures of each scene that the encoder alone is fed with."""
 
@@ -53,6 +55,8 @@ def table() -> Table:
             slow = _MOVIEPY_SECONDS * _RATE / theirs.seconds
             rows.append(["MoviePy 2", f"{slow:.1f}", f"{slow / alone:.2f}", f"{theirs.mib:.0f}"])
             rows.append(["times MoviePy", f"{pace / slow:.1f}", "", ""])
+        rows += _again(folder)
+        rows.append(_long(folder, ours.mib))
     return Table(
         "Composing",
         f"{_SECONDS:g} s of 1080p at 30 fps: {_PICTURES} photographs under a moving camera with fades, a voice, words "
@@ -100,6 +104,33 @@ def material(folder: Path, seconds: float) -> dict[str, Any]:
     }
     (folder / "story.yaml").write_text(json.dumps(story))
     return facts
+
+
+def _again(folder: Path) -> list[list[str]]:
+    """Twenty scenes, and the same with one of them changed: seconds in the place of pictures a second."""
+    story = json.loads((folder / "story.yaml").read_text())
+    scenes = [{"picture": story["scenes"][number % _PICTURES]["picture"], "duration": 3.5} for number in range(_SCENES)]
+    seconds: list[float] = []
+    for change in ({}, {"ken_burns": "left"}):
+        scenes[_SCENES // 2] |= change
+        (folder / "twenty.json").write_text(
+            json.dumps({**story, "scenes": scenes, "captions": None, "narration": None})
+        )
+        made = [CINEMILL, "compose", folder / "twenty.json", "-o", folder / "twenty.mp4", "--encoder", "libx264"]
+        seconds.append(measure([*made, "--overwrite"]).seconds)
+    share = f"{seconds[1] / seconds[0]:.3f} of it"
+    return [
+        [f"{_SCENES} scenes of 3 s, made", f"{seconds[0]:.1f} s", "", ""],
+        ["the same, one scene changed", f"{seconds[1]:.1f} s", share, ""],
+    ]
+
+
+def _long(folder: Path, usual: float) -> list[str]:
+    """Five times as long, for its memory."""
+    material(folder, 5 * _SECONDS)
+    made = [CINEMILL, "compose", folder / "story.yaml", "-o", folder / "long.mp4", "--encoder", "libx264"]
+    mib = measure(made).mib
+    return ["five times as long", "", f"{mib / usual:.2f} of its memory", f"{mib:.0f}"]
 
 
 def film_of(folder: Path) -> Film:

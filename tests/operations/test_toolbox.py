@@ -1,15 +1,18 @@
-"""convert, thumbnails: what people do with videos every day."""
+"""convert, thumbnails, extract-audio: what people do with videos every day."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 import cinemill
 from cinemill.errors import CinemillError
 from cinemill.media import read
+from cinemill.media.types import AudioTrack
 from clips import run
 
 
@@ -77,3 +80,63 @@ def test_thumbnails_are_a_sheet_or_one_picture(source: Path, tmp_path: Path) -> 
     one = cv2.imread(str(tmp_path / "one.jpg"))
     assert one is not None
     assert one.shape == (180, 320, 3)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds with two tracks of sound: 300 Hz as AAC, 600 Hz as FLAC, both stereo at 48 kHz."""
+    path = tmp_path_factory.mktemp("toolbox") / "spoken.mkv"
+    tones = [word for f in (300, 600) for word in ("-f", "lavfi", "-i", f"sine=f={f}:r=48000:d=4")]
+    maps = ["-map", 0, "-map", 1, "-map", 2, "-c:a:0", "aac", "-c:a:1", "flac", "-ac", 2]
+    run("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=4", *tones, *maps, "-c:v", "libx264", path)
+    return path
+
+
+def heard(path: Path, track: int = 0) -> tuple[float, float, AudioTrack]:
+    """Seconds, the loudest frequency in Hz, and the track."""
+    info = read.probe(path)
+    found = read.sound_of(info, track)
+    samples = np.concatenate([block.samples[0] for block in read.audio(info, found)])
+    loudest = float(np.abs(np.fft.rfft(samples)).argmax() * found.sample_rate / len(samples))
+    return len(samples) / found.sample_rate, loudest, found
+
+
+def test_sound_is_copied_or_encoded_as_asked(spoken: Path, tmp_path: Path) -> None:
+    cinemill.run("extract-audio", spoken, tmp_path / "a.m4a")
+    seconds, pitch, track = heard(tmp_path / "a.m4a")
+    assert (track.codec, round(pitch, -1)) == ("aac", 300)
+    assert seconds == pytest.approx(4, abs=0.05)
+    cinemill.run("extract-audio", spoken, tmp_path / "b.wav", track=2, sample_rate=16000, channels=1)
+    _, pitch, track = heard(tmp_path / "b.wav")
+    assert (track.codec[:3], track.sample_rate, track.channels, round(pitch, -1)) == ("pcm", 16000, 1, 600)
+    cinemill.run("extract-audio", spoken, tmp_path / "c.mp3", bitrate=64, start=1.25, end=2.5)
+    seconds, _, track = heard(tmp_path / "c.mp3")
+    assert track.codec.startswith("mp3")
+    assert seconds == pytest.approx(1.25, abs=0.06)
+    cinemill.run("extract-audio", spoken, tmp_path / "d.m4a", codec="copy", start=1, end=3)
+    seconds, _, track = heard(tmp_path / "d.m4a")
+    assert seconds == pytest.approx(2, abs=0.06)
+
+
+def test_every_track_goes_into_one_file_or_into_several(spoken: Path, tmp_path: Path) -> None:
+    cinemill.run("extract-audio", spoken, tmp_path / "both.mka", every=True)
+    assert [round(heard(tmp_path / "both.mka", n)[1], -1) for n in (0, 1)] == [300, 600]
+    cinemill.run("extract-audio", spoken, tmp_path / "each.flac", every=True)
+    assert [round(heard(tmp_path / name)[1], -1) for name in ("each.flac", "each.2.flac")] == [300, 600]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("a.mp3", {"codec": "copy"}, "cannot hold aac as it is; name the output .m4a"),
+        ("a.wav", {"codec": "opus"}, "name the output .opus"),
+        ("a.flac", {"bitrate": 128}, "has no bitrate"),
+        ("a.m4a", {"codec": "copy", "channels": 1}, "what is copied keeps"),
+        ("a.opus", {"codec": "opus", "sample_rate": 44100}, "not 44100"),
+        ("a.m4a", {"track": 3}, "2"),
+        ("a.m4a", {"start": 9}, "nothing is left"),
+    ],
+)
+def test_what_cannot_be_is_said(name: str, asked: dict[str, Any], told: str, spoken: Path, tmp_path: Path) -> None:
+    with pytest.raises(CinemillError, match=told):
+        cinemill.run("extract-audio", spoken, tmp_path / name, **asked)

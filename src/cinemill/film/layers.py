@@ -25,14 +25,12 @@ class Layer:
 
 def of_rgba(rgba: NDArray[np.uint8], left: int, top: int, opacity: float = 1.0) -> Layer | None:
     """A layer from premultiplied RGBA (H, W, 4) at a place in the picture; None where it covers nothing."""
-    covered = rgba[:, :, 3]
-    rows = np.flatnonzero(covered.any(1))
-    columns = np.flatnonzero(covered.any(0))
-    if not rows.size:
+    x0, y0, wide, tall = cv2.boundingRect(cv2.extractChannel(rgba, 3))
+    if not wide:
         return None
+    y1, x1 = y0 + tall, x0 + wide
     # Whole pairs of pixels of the picture, since two share a colour.
-    y0, x0 = rows[0] - (rows[0] + top) % 2, columns[0] - (columns[0] + left) % 2
-    y1, x1 = rows[-1] + 1, columns[-1] + 1
+    y0, x0 = y0 - (y0 + top) % 2, x0 - (x0 + left) % 2
     height, width = -(-(y1 - y0) // 2) * 2, -(-(x1 - x0) // 2) * 2
     part = np.zeros((height, width, 4), np.uint8)
     inner = rgba[max(0, y0) : y1, max(0, x0) : x1]
@@ -50,7 +48,7 @@ def of_rgba(rgba: NDArray[np.uint8], left: int, top: int, opacity: float = 1.0) 
     _, u, v, half = cv2.split(small)
     planes: Any = (y, u, v)
     through: Any = (cv2.bitwise_not(a), cv2.bitwise_not(half))
-    return Layer(int(x0 + left), int(y0 + top), planes, through)
+    return Layer(x0 + left, y0 + top, planes, through)
 
 
 def of_picture(rgb: NDArray[np.uint8], opacity: Any, width: int) -> NDArray[np.uint8]:
@@ -65,10 +63,10 @@ def of_picture(rgb: NDArray[np.uint8], opacity: Any, width: int) -> NDArray[np.u
 
 
 def laid(planes: Planes, layers: list[Layer]) -> Planes:
-    """`planes` under `layers`, the last of them on top."""
+    """`planes` under `layers`, the last of them on top. Planes that can be written into are."""
     if not layers:
         return planes
-    made: Any = tuple(plane.copy() for plane in planes)
+    made: Any = tuple(plane if plane.flags.writeable else plane.copy() for plane in planes)
     for layer in layers:
         for k, plane in enumerate(made):
             step = 2 if k else 1

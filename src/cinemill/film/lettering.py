@@ -113,9 +113,9 @@ def _band(states: Sequence[State], look: Lettering, height: int) -> tuple[int, i
         return 0, band
     if look.place.startswith("bottom"):
         return height - band, band
-    top = (height - band) // 2
-    top -= top % 2
-    return top, min(height - top, band + band % 2)
+    # The middle of the band is that of the picture whatever its height, and its top an even number.
+    band = min(height, band + (height - band) % 4)
+    return (height - band) // 2, band
 
 
 def _head(width: int, height: int) -> list[str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,15 +26,22 @@ from cinemill.film.stills import Planes, Still
 from cinemill.film.timeline import Shot, Timeline, exact, shown_at
 from cinemill.hardware import cores
 from cinemill.media.colour import Colour
-from cinemill.media.flow import parallel
+from cinemill.media.flow import ahead, parallel
 from cinemill.media.identity import identify
 from cinemill.media.types import Frame
 
 COLOUR = Colour("bt709", "bt709", "bt709", "limited")
 FORMAT = "yuv420p"
-_FORM = 1
+_FORM = 2
 """Of the pictures that this code makes: another number makes all pieces anew."""
+_AHEAD = 8
+"""Pictures whose material is found before they are drawn."""
+_TOGETHER = 64
+"""States of captions that are drawn in one go where a piece has no more."""
+_reading = threading.Lock()
+"""Held while a picture is read, so that nobody reads it a second time."""
 Drawn = Callable[[], Planes]
+"""Draws a picture. Planes that can be written into are the caller's."""
 
 
 class Film:
@@ -41,6 +50,7 @@ class Film:
     def __init__(self, board: Storyboard, line: Timeline, shown: Sequence[Shown], family: str) -> None:
         self.board, self.line, self.shown, self.family = board, line, shown, family
         self.width, self.height = board.pixels
+        self._letters: dict[State, Layer | None] = {}
 
     def digest(self, first: int, stop: int, encoding: str) -> str:
         """What the pictures `first` to `stop` are known by, as `encoding` stores them."""
@@ -57,15 +67,24 @@ class Film:
 
     def frames(self, first: int, stop: int) -> Generator[Frame, None, None]:
         """The pictures `first` to `stop`, their pts counted from `first`."""
-        work = zip(range(first, stop), self._base(first, stop), self._above(first, stop))
+        # Ahead, since reading a picture, decoding a clip and lettering take their time now and then.
+        work = ahead(zip(range(first, stop), self._base(first, stop), self._above(first, stop)), _AHEAD)
 
         def draw(item: tuple[int, Drawn, list[Layer]]) -> tuple[int, Planes]:
             number, base, above = item
             return number - first, layers.laid(base(), above)
 
         unit = 1 / self.line.rate
-        for pts, planes in parallel(work, draw, cores()):
-            yield Frame(planes, FORMAT, pts, unit, 1, COLOUR)
+        with closing(work):
+            for pts, planes in parallel(work, draw, cores()):
+                yield Frame(planes, FORMAT, pts, unit, 1, COLOUR)
+
+    def prepare(self, first: int) -> None:
+        """Get the pictures ready that are shown from `first` on."""
+        for shot in shown_at(self.line, first) if first < self.line.frames else []:
+            scene = self.board.scenes[shot.scene]
+            if scene.picture:
+                self._still(scene, scene.picture, shot)
 
     def _known(self, shot: Shot, first: int) -> dict[str, Any]:
         scene = self.board.scenes[shot.scene]
@@ -152,24 +171,28 @@ class Film:
                 yield _always(planes)
             return
         if scene.picture:
-            status = scene.picture.stat()
-            moves = self._moves(scene)
-            still = _still(
-                scene.picture,
-                (status.st_size, status.st_mtime_ns),
-                (self.width, self.height),
-                fit,
-                self.board.background,
-                scene.focus,
-                moves.model_dump_json() if moves else "",
-                shot.still,
-            )
+            still = self._still(scene, scene.picture, shot)
             for number in range(first, stop):
                 yield _at(still, number / max(1, shot.frames - 1))
             return
         planes = stills.flat(scene.colour or self.board.background, self.width, self.height)
         for _ in range(first, stop):
             yield _always(planes)
+
+    def _still(self, scene: Scene, picture: Path, shot: Shot) -> Still:
+        status = picture.stat()
+        moves = self._moves(scene)
+        with _reading:
+            return _still(
+                picture,
+                (status.st_size, status.st_mtime_ns),
+                (self.width, self.height),
+                scene.fit or self.board.fit,
+                self.board.background,
+                scene.focus,
+                moves.model_dump_json() if moves else "",
+                shot.still,
+            )
 
     def _title(self, scene: Scene) -> list[Layer]:
         if not scene.title:
@@ -190,15 +213,29 @@ class Film:
 
     def _lettered(self, captions: list[Shown], number: int) -> Iterator[list[Layer]]:
         """The caption over each picture from `number` on, without end."""
-        if captions and self.board.captions:
-            look = look_of(self.board.captions, self.family, self.width, self.height)
-            drawn = lettering.drawn([each.state for each in captions], look, self.width, self.height)
-            for each, layer in zip(captions, drawn):
-                yield from ([] for _ in range(each.first - number))
-                yield from ([layer] if layer else [] for _ in range(each.stop - each.first))
-                number = each.stop
+        for each, layer in zip(captions, self._layers([each.state for each in captions])):
+            yield from ([] for _ in range(each.first - number))
+            yield from ([layer] if layer else [] for _ in range(each.stop - each.first))
+            number = each.stop
         while True:
             yield []
+
+    def _layers(self, states: list[State]) -> Iterator[Layer | None]:
+        """What is drawn for each state. A few are drawn with those that follow: starting the program takes longer."""
+        if not states or not self.board.captions:
+            return
+        look = look_of(self.board.captions, self.family, self.width, self.height)
+        if len(states) > _TOGETHER:
+            yield from lettering.drawn(states, look, self.width, self.height)
+            return
+        for state in states:
+            if state not in self._letters:
+                place = next(number for number, each in enumerate(self.shown) if each.state == state)
+                group = [*dict.fromkeys(each.state for each in self.shown[place : place + _TOGETHER])]
+                drawn = lettering.drawn(group, look, self.width, self.height)
+                known = {old: self._letters[old] for old in states if old in self._letters}
+                self._letters = {**known, **dict(zip(group, drawn))}
+            yield self._letters.get(state)
 
     def _sign_of(self, overlay: Overlay) -> list[Layer]:
         """A logo or a text over the picture."""
@@ -245,6 +282,8 @@ def _under(base: Drawn, above: list[Layer]) -> Drawn:
 
 
 def _always(planes: Planes) -> Drawn:
+    for plane in planes:
+        plane.flags.writeable = False
     return lambda: planes
 
 

@@ -2,15 +2,16 @@
 
 A picture is kept as a few copies, each without the detail that would be too fine for the film at one distance and with
 twice as many pixels as the film has: sampling those linearly neither jumps from pixel to pixel nor flickers on fine
-patterns (L. Williams, Pyramidal parametrics, 1983, with the steps between levels blended only where they meet).
+patterns (L. Williams, Pyramidal parametrics, 1983, with the steps between levels blended only where they meet). A
+camera that only moves across needs no sampling: the picture lies ready at quarters of a pixel.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path as File
 from typing import Any
 
@@ -22,6 +23,7 @@ from cinemill.errors import DecodeFailed, OpenFailed
 from cinemill.film.board import Fit
 from cinemill.film.paths import Path, View, widest
 
+Scale = tuple[float, float]
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 """Light (H, W) and the two colour differences (H/2, W/2): yuv420p, BT.709, limited range. Not to be written into."""
 Rgb = NDArray[np.uint8]
@@ -30,6 +32,12 @@ _OVERSAMPLING = 2.0
 """Pixels that are kept for each of the film's: linear interpolation then costs no sharpness that anyone sees."""
 _STEP = 1.25
 """Between the distances of two copies."""
+_MIXES = 16
+"""Steps from one copy to the next: less than anyone sees of sharpness in each."""
+_PHASES = 4
+"""Pictures for one that moves by a pixel; two each way where it moves both ways."""
+_STANDS = 1e-6
+"""Pixels that are no motion."""
 _MOST_PIXELS = 1 << 27
 """Of a picture as it is decoded; larger JPEGs are decoded smaller."""
 _LEAST_SIDE = 32
@@ -120,18 +128,99 @@ def _by_libav(path: File) -> Rgb:
     return np.ascontiguousarray(sheet.picture(frame))
 
 
-@dataclass(frozen=True)
 class _Level:
-    """A copy of a part of a picture for views of about `ratio` of its pixels to one of the film's.
+    """A part of a picture for views of `near` to `far` of its pixels to one of the film's, or of `near` alone.
 
-    `planes[k]` holds what begins at (`left`, `top`) of the picture, `scales[k]` times as large.
+    `planes[k]` holds what begins at (`left`, `top`) of the picture, `scales[k]` times as large, without what is too
+    fine at `near`; `coarser[k]` the same without what is too fine at `far`.
     """
 
-    ratio: float
-    left: int
-    top: int
-    planes: tuple[NDArray[np.uint8], ...]
-    scales: tuple[tuple[float, float], ...]
+    def __init__(
+        self, near: float, far: float, left: int, top: int, scales: Sequence[Scale], planes: Any, coarser: Any
+    ) -> None:
+        self.near, self.far, self.left, self.top, self.scales = near, far, left, top, scales
+        self._made: dict[int, Any] = {0: planes, _MIXES: coarser}
+        self._last = 0
+
+    def at(self, ratio: float) -> Any:
+        """The planes for a view of `ratio`: of a few mixtures of both the one that is nearest."""
+        share = math.log(ratio / self.near) / math.log(self.far / self.near) if self.far > self.near else 0.0
+        step = round(_MIXES * min(1.0, max(0.0, (share - 0.25) * 2)))
+        found = self._made.get(step)
+        if found is None:
+            one, two, part = self._made[0], self._made[_MIXES], step / _MIXES
+            found = tuple(cv2.addWeighted(a, 1 - part, b, part, 0) for a, b in zip(one, two))
+            # The one before may be drawn from at this moment, those earlier are done with.
+            self._made = {0: one, _MIXES: two, self._last: self._made.get(self._last, one), step: found}
+            self._last = step
+        return found
+
+
+class _Phases:
+    """A picture as large as the film has it, once for each of a few fractions of a pixel.
+
+    What a camera sees that moves across without coming closer is a mixture of two of them.
+    """
+
+    def __init__(self, level: _Level, way: Path, width: int, height: int) -> None:
+        self.size = width, height
+        self.pixel = way.start.width / width, way.start.height / height
+        self.left, self.top = min(way.start.left, way.end.left), min(way.start.top, way.end.top)
+        far = way.end.left - way.start.left, way.end.top - way.start.top
+        spans = [abs(span) / pixel for span, pixel in zip(far, self.pixel)]
+        moves = [span > _STANDS for span in spans]
+        self.counts = [(_PHASES // sum(moves) if move else 1) for move in moves]
+        room = [side + 2 * math.ceil(span / 2) + 4 for side, span in zip((width, height), spans)]
+        planes = level.at(level.near)
+        self._planes = [
+            [
+                [self._phase(level, planes, k, (x, y), (room[0], room[1])) for x in range(self.counts[0])]
+                for y in range(self.counts[1])
+            ]
+            for k in range(3)
+        ]
+
+    def _phase(self, level: _Level, planes: Any, k: int, at: tuple[int, int], size: tuple[int, int]) -> Any:
+        step = 2 if k else 1
+        left, top = (
+            first + step * n / count * pixel
+            for first, n, count, pixel in zip((self.left, self.top), at, self.counts, self.pixel)
+        )
+        view = View(left, top, size[0] * self.pixel[0], size[1] * self.pixel[1])
+        made = warped(planes[k], view, (level.left, level.top), level.scales[k], size, k > 0, cv2.INTER_CUBIC)
+        made.flags.writeable = False
+        return made
+
+    def at(self, view: View) -> Planes:
+        """What is seen of the picture in `view`."""
+        planes: Any = tuple(self._seen(k, view) for k in range(3))
+        return planes
+
+    def _seen(self, k: int, view: View) -> Any:
+        step = 2 if k else 1
+        width, height = self.size[0] // step, self.size[1] // step
+        across = _placed((view.left - self.left) / self.pixel[0] / step, self.counts[0])
+        down = _placed((view.top - self.top) / self.pixel[1] / step, self.counts[1])
+        rows = [
+            _both([(self._planes[k][j][i][y : y + height, x : x + width], share) for i, x, share in across])
+            for j, y, _ in down
+        ]
+        return _both([(row, share) for row, (_, _, share) in zip(rows, down)])
+
+
+def _placed(way: float, count: int) -> list[tuple[int, int, float]]:
+    """Where to look for what lies `way` pixels on: phases, whole pixels, and how much each counts."""
+    first = math.floor(way * count + _STANDS)
+    part = max(0.0, way * count - first)
+    places = [(first, 1 - part), (first + 1, part)] if count > 1 and part > _STANDS else [(first, 1.0)]
+    return [(phase % count, phase // count, share) for phase, share in places]
+
+
+def _both(parts: list[tuple[Any, float]]) -> Any:
+    if len(parts) == 1:
+        return parts[0][0]
+    (one, share), (two, rest) = parts
+    return cv2.addWeighted(one, share, two, rest, 0)
 
 
 class Still:
@@ -139,33 +228,35 @@ class Still:
 
     def __init__(self, picture: Rgb, way: Path, width: int, height: int) -> None:
         self.way, self.width, self.height = way, width, height
-        self._levels = _levels(picture, way, width, height)
-        self._only = self._seen(way.start, cv2.INTER_LANCZOS4) if way.is_still else None
+        levels = _levels(picture, way, width, height)
+        self._only: Planes | None = None
+        self._phases: _Phases | None = None
+        self._levels: list[_Level] = []
+        if way.is_still:
+            self._only = self._sampled(levels[0], way.start, cv2.INTER_LANCZOS4)
+            for plane in self._only:
+                plane.flags.writeable = False
+        elif way.start.width == way.end.width:
+            self._phases = _Phases(levels[0], way, width, height)
+        else:
+            self._levels = levels
 
     def at(self, share: float) -> Planes:
-        """What is seen when `share` of the time, from 0 to 1, has passed."""
-        return self._only or self._seen(self.way.at(share), cv2.INTER_LINEAR)
-
-    def _seen(self, view: View, how: int) -> Planes:
+        """What is seen when `share` of the time, from 0 to 1, has passed. Planes that others see too cannot be
+        written into."""
+        if self._only:
+            return self._only
+        view = self.way.at(share)
+        if self._phases:
+            return self._phases.at(view)
         ratio = view.width / self.width
-        levels = self._levels
-        place = next((k for k, level in enumerate(levels) if level.ratio > ratio * 1.0001), len(levels)) - 1
-        near = levels[max(0, place)]
-        if place < 0 or place + 1 == len(levels):
-            return self._sampled(near, view, how)
-        far = levels[place + 1]
-        share = math.log(ratio / near.ratio) / math.log(far.ratio / near.ratio)
-        share = min(1.0, max(0.0, (share - 0.25) * 2))
-        if share in (0.0, 1.0):
-            return self._sampled(far if share else near, view, how)
-        one, two = self._sampled(near, view, how), self._sampled(far, view, how)
-        mixed: Any = tuple(cv2.addWeighted(a, 1 - share, b, share, 0) for a, b in zip(one, two))
-        return mixed
+        level = next((one for one in self._levels if ratio <= one.far), self._levels[-1])
+        return self._sampled(level, view, cv2.INTER_LINEAR)
 
     def _sampled(self, level: _Level, view: View, how: int) -> Planes:
         planes: Any = tuple(
             warped(plane, view, (level.left, level.top), scale, (self.width, self.height), k > 0, how)
-            for k, (plane, scale) in enumerate(zip(level.planes, level.scales))
+            for k, (plane, scale) in enumerate(zip(level.at(view.width / self.width), level.scales))
         )
         return planes
 
@@ -209,26 +300,27 @@ def _levels(picture: Rgb, way: Path, width: int, height: int) -> list[_Level]:
     # Below 1 there is no detail to take away, and the picture itself does for all.
     ratios = [ratio for ratio, after in zip(ratios, [*ratios[1:], math.inf]) if after > 1 or math.isinf(after)]
     views = [way.at(k / 64) for k in range(65)]
-    reach = (ends[1] / ends[0]) ** (1 / max(1, count)) * 1.001
-    levels: list[_Level] = []
-    for ratio in ratios:
-        near = [v for v in views if ratio / reach <= v.width / width <= ratio * reach or len(ratios) == 1]
-        near = near or [way.start, way.end]
-        levels.append(_level(picture, ratio, views if ratio < 1 else near))
-    return levels
+    if len(ratios) == 1:
+        return [_level(picture, ratios[0], ratios[0], views)]
+    step = ratios[1] / ratios[0]
+    return [
+        _level(picture, near, far, [view for view in views if view.width / width <= far * step] or views)
+        for near, far in pairwise(ratios)
+    ]
 
 
-def _level(picture: Rgb, ratio: float, views: Sequence[View]) -> _Level:
+def _level(picture: Rgb, near: float, far: float, views: Sequence[View]) -> _Level:
     rows, columns = picture.shape[:2]
-    spare = 4 * max(1.0, ratio)
+    spare = 4 * max(1.0, far)
     x0 = max(0, math.floor(min(v.left for v in views) - spare))
     y0 = max(0, math.floor(min(v.top for v in views) - spare))
     x1 = min(columns, math.ceil(max(v.left + v.width for v in views) + spare))
     y1 = min(rows, math.ceil(max(v.top + v.height for v in views) + spare))
     part = picture[y0:y1, x0:x1]
-    wanted = min(_OVERSAMPLING, _OVERSAMPLING / ratio)
-    planes: list[Any] = []
-    scales: list[tuple[float, float]] = []
+    wanted = min(_OVERSAMPLING, _OVERSAMPLING / near)
+    finer: list[Any] = []
+    coarser: list[Any] = []
+    scales: list[Scale] = []
     # Smaller first, while there are three channels in one go; then colour differences.
     if wanted < 0.5:
         size = (max(1, round(part.shape[1] * wanted * 2)), max(1, round(part.shape[0] * wanted * 2)))
@@ -239,25 +331,32 @@ def _level(picture: Rgb, ratio: float, views: Sequence[View]) -> _Level:
         smaller = size[0] <= plane.shape[1] and size[1] <= plane.shape[0]
         made = cv2.resize(plane, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
         scale = (size[0] / (x1 - x0), size[1] / (y1 - y0))
-        kept = ratio * scale[0] * (2 if k else 1)
-        planes.append(_smoothed(made, kept))
+        pixels = scale[0] * (2 if k else 1)
+        finer.append(_smoothed(made, near * pixels))
+        coarser.append(_smoothed(made, far * pixels, far / near) if far > near else finer[-1])
         scales.append(scale)
-    return _Level(ratio, x0, y0, tuple(planes), tuple(scales))
+    return _Level(near, far, x0, y0, scales, finer, coarser)
 
 
-def _smoothed(plane: Any, kept: float) -> Any:
-    """Without detail finer than one pixel in `kept`: a windowed sinc (Lanczos of two lobes)."""
+def _smoothed(plane: Any, kept: float, beyond: float = 1.0) -> Any:
+    """Without detail finer than one pixel in `kept`: a windowed sinc (Lanczos of two lobes).
+
+    What is kept `beyond` times as many pixels as it needs loses less to linear sampling, and is a little softer here.
+    """
     if kept < 1.05:
         return plane
-    kernel = _kernel(round(kept, 3))
+    kernel = _kernel(round(kept, 3), round(beyond, 3))
     return cv2.sepFilter2D(plane, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
 
 
 @lru_cache(maxsize=64)
-def _kernel(kept: float) -> NDArray[np.float32]:
+def _kernel(kept: float, beyond: float) -> NDArray[np.float32]:
     reach = math.ceil(2 * kept)
     at = np.arange(-reach, reach + 1) / kept
     taps = np.sinc(at) * np.sinc(at / 2) * (np.abs(at) < 2)
+    # A wave of t radians a sample keeps 1 - (1 - cos t) / 3 of its power, whatever its place.
+    side = (beyond**2 - 1) / 12
+    taps = np.convolve(taps, [side, 1 - 2 * side, side])
     return (taps / taps.sum()).astype(np.float32)
 
 

@@ -51,6 +51,8 @@ class Subtitles(Params):
     """Heavier letters."""
     place: Literal["bottom", "middle", "top"] | None = None
     """Where they stand."""
+    margin: int | None = Field(None, ge=0, le=280, unit="px")
+    """From the edge of the picture where they stand, in a picture 288 lines high."""
     karaoke: Literal["none", "word", "fill"] = "none"
     """Words light up one after another, or the colour runs through them. Needs a file that times its words."""
 
@@ -106,6 +108,7 @@ def _style(p: Subtitles) -> dict[str, str]:
         "Outline": p.outline,
         "BorderStyle": 3 if p.box else None,
         "Bold": 1 if p.bold else None,
+        "MarginV": p.margin,
         # libass takes this one in SSA's numbers, whatever the file is.
         "Alignment": {"bottom": 2, "middle": 10, "top": 6}[p.place] if p.place else None,
     }

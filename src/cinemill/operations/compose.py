@@ -6,8 +6,10 @@ only that scene anew. The sound is one part, mixed in one pass.
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import field_validator
 
 from cinemill.catalogue import Field, Params
+from cinemill.errors import CinemillError
 from cinemill.media.output import Codec, Speed, VideoSpec
 from cinemill.operations import Chunk, Decided, Operation, Request, operation
 
@@ -411,16 +414,33 @@ def _pictures(film: Film, spec: VideoSpec, first: int, stop: int, path: Path) ->
     from cinemill.media import write
     from cinemill.media.read import Damage
 
-    digest = film.digest(first, stop, spec.model_dump_json())
+    stored = spec.model_dump_json()
+    digest = film.digest(first, stop, stored)
     if not kept.has(digest):
         passing = kept.passing(digest)
         try:
+            _prepare(film, stored, stop)
             for done in write.encode(film.frames(first, stop), spec, passing, Damage()):
                 yield done - 1
             write.durable(passing, kept.place(digest))
         finally:
             passing.unlink(missing_ok=True)
     yield from kept.taken(digest, path, first)
+
+
+def _prepare(film: Film, stored: str, first: int) -> None:
+    """Read the pictures of the piece that begins at `first` meanwhile, unless it was kept."""
+    from cinemill.film import kept, timeline
+
+    following = next((edge for edge in timeline.edges(film.line) if edge[0] == first), None)
+    if following and not kept.has(film.digest(*following, stored)):
+        threading.Thread(target=_quietly, args=(film, first), daemon=True).start()
+
+
+def _quietly(film: Film, first: int) -> None:
+    """What is wrong with a picture is said where it is shown."""
+    with suppress(CinemillError, OSError):
+        film.prepare(first)
 
 
 def _sound(film: Film, path: Path, size: int) -> Iterator[int]:

@@ -95,7 +95,6 @@ def test_styles_are_shown_on_the_film_and_one_is_rendered(browse: Browse, films:
     assert page.locator("#stylize-style").get_by_label("comic").is_checked()
 
 
-@pytest.mark.slow
 def test_pictures_and_titles_become_a_film(browse: Browse, films: Path, tmp_path: Path) -> None:
     page = browse()
     tab(page, "Compose")
@@ -104,8 +103,9 @@ def test_pictures_and_titles_become_a_film(browse: Browse, films: Path, tmp_path
     table.get_by_test_id("cell-0-1").get_by_text("still.png").wait_for()
     cell = table.get_by_test_id("cell-0-3")
     cell.dblclick()
-    page.keyboard.type("1")
+    cell.get_by_role("textbox").press_sequentially("1")
     page.keyboard.press("Enter")
+    cell.get_by_text("1", exact=True).wait_for()
     page.get_by_label("square").check()
     page.locator("button#compose-preview").click()
     card = badge(page, "Preview: compose", "done")
