@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import chain, movie, run, worst
 
 import networks
 from cinemill.errors import OpenFailed
 from cinemill.filters.stretches import Held, stretches
 from cinemill.media.rgb import of_rgb, to_rgb
 from cinemill.media.types import Frame
+from pictures import chain, movie, run, worst
 
 torch = pytest.importorskip("torch")
 

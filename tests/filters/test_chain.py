@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import CUBE, chain, movie, run, time, worst, woven
 
 from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.filters import Chain, parallel, text
 from cinemill.media import lavfi
 from cinemill.media.colour import Colour
 from cinemill.media.types import Frame
+from pictures import CUBE, chain, movie, run, time, worst, woven
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from pictures import chain, movie, run
 
 import networks
 from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.media.rgb import mixed, to_rgb
 from cinemill.media.types import Frame
+from pictures import chain, movie, run
 
 
 def grey(count: int, format: str = "yuv420p", **facts: Any) -> list[Frame]:

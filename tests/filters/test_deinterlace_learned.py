@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pictures import woven
 from repairs import SEEDS, Plane, clean, deepened, psnr, same, still, texture, through, with_luma
 
 from cinemill.media.types import FieldOrder, Frame
+from pictures import woven
 
 
 def tape(order: FieldOrder, seed: int, size: tuple[int, int] = (320, 256)) -> tuple[list[Frame], list[Frame]]:

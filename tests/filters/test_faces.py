@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import chain, movie, psnr, run, worst
 
 import networks
 from cinemill.errors import InvalidParams, OpenFailed
 from cinemill.media.types import Frame
 from cinemill.models.faces import Detector, Face, placing, steadied
+from pictures import chain, movie, psnr, run, worst
 
 SIDE = 64
 

@@ -10,12 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from pictures import TAGGED, chain, run
 
 import networks
 from cinemill.errors import InvalidParams
 from cinemill.media.formats import layout
 from cinemill.media.types import Frame
+from pictures import TAGGED, chain, run
 
 BOX = {"left": 60, "top": 40, "width": 24, "height": 16}
 INSIDE = np.s_[40:56, 60:84]

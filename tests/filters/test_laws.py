@@ -19,6 +19,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic.fields import FieldInfo
+
+from cinemill.catalogue import choices, filters
+from cinemill.errors import InvalidParams, RequestError, UnsupportedMedia
+from cinemill.filters import Chain, Filter, text
+from cinemill.media.types import Frame
+from cinemill.operations import Chunk
+from cinemill.operations.video import within
 from pictures import (
     SPOILED,
     TAGGED,
@@ -35,14 +43,6 @@ from pictures import (
     worst,
     woven,
 )
-from pydantic.fields import FieldInfo
-
-from cinemill.catalogue import choices, filters
-from cinemill.errors import InvalidParams, RequestError, UnsupportedMedia
-from cinemill.filters import Chain, Filter, text
-from cinemill.media.types import Frame
-from cinemill.operations import Chunk
-from cinemill.operations.video import within
 
 NAMES = list(filters)
 CHANGES_FORMAT = {"format", "colorize"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pictures import TAGGED, chain, movie, ntsc_in_milliseconds, psnr, run, time, variable, worst
 
 import networks
 from cinemill.errors import InvalidParams, MissingModel, UnsupportedMedia
@@ -21,6 +20,7 @@ from cinemill.media.rgb import of_rgb, to_rgb
 from cinemill.media.types import Frame
 from cinemill.models import torch_backend
 from cinemill.models.sessions import located
+from pictures import TAGGED, chain, movie, ntsc_in_milliseconds, psnr, run, time, variable, worst
 
 torch = pytest.importorskip("torch")
 Made = Callable[..., str]

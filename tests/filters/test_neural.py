@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import chain, movie, psnr, run
 
 import networks
 from cinemill.errors import InvalidParams, MissingModel, OpenFailed
 from cinemill.models import anysize
+from pictures import chain, movie, psnr, run
 
 pytest.importorskip("onnx")
 

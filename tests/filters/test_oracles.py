@@ -11,6 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from cinemill.errors import InvalidParams, UnsupportedMedia
+from cinemill.filters import text
+from cinemill.media.colour import Colour
+from cinemill.media.program import ffmpeg
+from cinemill.media.types import FieldOrder, Frame
 from pictures import (
     CUBE,
     TAGGED,
@@ -26,12 +32,6 @@ from pictures import (
     worst,
     woven,
 )
-
-from cinemill.errors import InvalidParams, UnsupportedMedia
-from cinemill.filters import text
-from cinemill.media.colour import Colour
-from cinemill.media.program import ffmpeg
-from cinemill.media.types import FieldOrder, Frame
 
 
 def program(frames: Sequence[Frame], graph: str, like: Frame, format: str = "") -> list[Frame]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pictures import woven
 from repairs import SEEDS, clean, deepened, noisy, psnr, same, still, through, twice
 
 from cinemill import hardware
 from cinemill.media.types import Frame
+from pictures import woven
 
 NOISE = "simulate.tape=luma_noise:6:chroma_noise:8"
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pictures import woven
 from repairs import SEEDS, clean, cost, deepened, noisy, psnr, same, still, texture, through, with_luma
 
 from cinemill.errors import UnsupportedMedia
 from cinemill.media.types import Frame
+from pictures import woven
 
 SIZE = (320, 256)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from pictures import CUBE, TAGGED, chain, movie, run, worst
 
 from cinemill.errors import InvalidParams
 from cinemill.filters import cubes, looks
@@ -20,6 +19,7 @@ from cinemill.filters.drawing import noise, work_size
 from cinemill.filters.ink import outlines
 from cinemill.filters.palette import Scenes
 from cinemill.media.types import Frame
+from pictures import CUBE, TAGGED, chain, movie, run, worst
 
 PLAIN = {"look": "none", "contrast": 0, "bloom": 0, "halation": 0, "grain": 0, "vignette": 0}
 """Parameters with which cinematic changes nothing."""
