@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     """The largest file that the server takes."""
     shared_dirs: str = ""
     """Folders whose files may be named by their path in the server's API, parted by a colon (Windows: a semicolon)."""
+    shared_buckets: str = ""
+    """Addresses such as s3://films/in, parted by spaces, below which files may be named in the server's API; they are
+    fetched with the server's own credentials."""
     allow_private_urls: bool = False
     """Let the server fetch from, and call, addresses of this machine and of the local network."""
     webhook_secret: str = ""
@@ -75,6 +78,9 @@ class Settings(BaseSettings):
     def shared_folders(self) -> list[Path]:
         return [Path(text).expanduser() for text in self.shared_dirs.split(os.pathsep) if text]
 
+    parts: str = ""
+    """An address such as s3://films/parts where finished parts are kept too, for any machine to go on from. Empty keeps
+    them beside the output alone."""
     remote: str = ""
     """Another cinemill server, such as http://studio:7860, that does what cannot be done here."""
     ray_cpus: float = 1

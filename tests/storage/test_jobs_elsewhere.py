@@ -8,11 +8,16 @@ import pytest
 from breaking_web import Web
 
 import cinemill
-from cinemill.errors import OutputRefused, UploadFailed
+from cinemill.errors import NotAllowed, OutputRefused, UploadFailed
 from cinemill.jobs.events import Fetching, Planned, Sending
+from cinemill.jobs.keeper import Keeper, Rules
+from cinemill.jobs.queue import Queue
 from cinemill.media import read
+from cinemill.settings import settings
 from cinemill.storage import elsewhere as storage
+from cinemill.surfaces.api import asked
 from clips import md5
+from command import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 HOW = {"codec": "ffv1", "threads": 1}
@@ -57,6 +62,45 @@ def test_output_that_could_not_be_sent_is_not_made_again(
     events = list(cinemill.events("process", clip("h264_b.mp4"), f"{bucket}/made.mkv", **HOW))
     assert not any(event.kind == "part" for event in events)
     assert storage.exists(f"{bucket}/made.mkv")
+
+
+def test_queue_brings_and_sends(bucket: str, clip, tmp_path: Path) -> None:
+    titles = tmp_path / "a.srt"
+    titles.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n\n")
+    storage.store(titles, f"{bucket}/a.srt", False)
+    storage.store(clip("h264_b.mp4"), f"{bucket}/in.mp4", False)
+    queue = Queue(tmp_path / "queue")
+    keeper = Keeper(queue, Rules(stall=0, free=0))
+    keeper.start()
+    try:
+        there = Path(f"{bucket}/out/made.mkv")
+        job = queue.submit("burn", [Path(f"{bucket}/in.mp4")], {"file": f"{bucket}/a.srt", **HOW}, output=there)
+        wait_until(lambda: queue.get(job.id).has_ended)
+        job = queue.get(job.id)
+    finally:
+        keeper.stop()
+        queue.close()
+    assert (job.state, job.error) == ("done", None)
+    assert [storage.address(path) for path in job.outputs] == [f"{bucket}/out/made.mkv"]
+    assert storage.exists(f"{bucket}/out/made.mkv")
+
+
+def test_server_names_files_of_the_buckets_that_it_shares(
+    bucket: str, clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.store(clip("h264_b.mp4"), f"{bucket}/in/film.mp4", False)
+    queue = Queue(tmp_path / "queue")
+    with pytest.raises(NotAllowed, match="CINEMILL_SHARED_BUCKETS"):
+        asked.place(queue, f"{bucket}/in/film.mp4")
+    monkeypatch.setenv("CINEMILL_SHARED_BUCKETS", f"s3://other {bucket}/in/")
+    settings.cache_clear()
+    path = asked.place(queue, f"{bucket}/in/film.mp4")
+    assert path.name == "film.mp4"
+    assert path.read_bytes() == clip("h264_b.mp4").read_bytes()
+    for address in (f"{bucket}/in/../secret", f"{bucket}/inside", "s3://other2/x"):
+        with pytest.raises(NotAllowed):
+            asked.place(queue, address)
+    queue.close()
 
 
 def test_parameter_may_name_an_address(bucket: str, clip, tmp_path: Path) -> None:

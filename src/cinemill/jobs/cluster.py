@@ -3,7 +3,8 @@
 Workers never commit. Each writes into a folder of this run alone, `hand-TOKEN` beside the parts, and says so; the
 process that holds the job's lock renames what was handed in first into place. A worker that was thought lost and comes
 back finds its folder gone, so nothing of it gets between the parts of a later run. Where a worker does not see the
-job's folder, it sends its part through Ray's object store instead.
+job's folder, it puts its part into the bucket that the job's parts are shared in (`jobs/shared.py`), or else sends it
+through Ray's object store.
 
 What is sent to a worker is the plan and the bounds of a chunk, never pictures: they are decoded where they are needed.
 """
@@ -33,6 +34,7 @@ from cinemill.jobs.events import AtWork
 from cinemill.jobs.farm import Attempt, Farm, Verdict
 from cinemill.jobs.making import Elsewhere, Fault, Made, Progressing, Spoilt, Told, make, spaced
 from cinemill.jobs.plan import Plan, identify
+from cinemill.jobs.shared import Shared
 from cinemill.jobs.store import JobFolder, removed
 from cinemill.operations import Chunk
 from cinemill.settings import settings
@@ -66,10 +68,11 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Handed:
-    """A part as it comes from a worker: a file in the folder of this run, or else its pieces."""
+    """A part as it comes from a worker: a file in the folder of this run, or in the bucket, or else its pieces."""
 
     name: str
     pieces: tuple[Any, ...] = ()
+    in_bucket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ class _Run:
         self.ray, self.folder = ray, folder
         self.farm = Farm(chunks)
         self.plan = plan.model_dump_json()
+        self.shared = plan.shared
         self.hand = folder.path / f"hand-{secrets.token_hex(8)}"
         self.refs: dict[Any, Attempt] = {}
         resources: dict[str, float] = ray.cluster_resources()
@@ -187,7 +191,7 @@ class _Run:
             if handed is None:
                 self.farm.forget(attempt.id)
                 return None
-            got = self._received(handed)
+            got = self._received(handed, attempt.chunk.index)
         except (errors.NodeDiedError, errors.ObjectLostError, errors.LocalRayletDiedError):
             return self.farm.lost(attempt.id)
         except (
@@ -203,11 +207,13 @@ class _Run:
         got.replace(self.folder.part(attempt.chunk.index))
         return True
 
-    def _received(self, handed: _Handed) -> Path:
+    def _received(self, handed: _Handed, index: int) -> Path:
         """The part as a file in the folder of this run, durable."""
         from cinemill.media.write import durable, said_plainly
 
         path = self.hand / handed.name
+        if handed.in_bucket and self.shared:
+            Shared(self.shared).fetch(index, path)
         if handed.pieces:
             passing = path.with_suffix(".tmp")
             with said_plainly(passing):
@@ -270,9 +276,21 @@ def _work(order: _Order, board: Any) -> _Handed | Fault | None:
                     if not ray.get(answer):
                         return None
                     answer = board.tell.remote(order.attempt, word)
-            return _Handed(name, () if hand == order.hand else tuple(map(ray.put, _pieces(hand / name))))
+            return _sent(name, hand, order, plan)
     except CinemillError as error:
         return Fault(error, "".join(traceback.format_exception(error)))
+
+
+def _sent(name: str, hand: Path, order: _Order, plan: Plan) -> _Handed:
+    """Hand a part in by the shortest way there is."""
+    import ray
+
+    if hand == order.hand:
+        return _Handed(name)
+    if plan.shared and (hand / name).is_file():
+        Shared(plan.shared).commit(order.chunk.index, hand / name)
+        return _Handed(name, in_bucket=True)
+    return _Handed(name, tuple(map(ray.put, _pieces(hand / name))))
 
 
 def _understood(order: _Order) -> Plan:

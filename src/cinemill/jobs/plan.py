@@ -58,6 +58,8 @@ class Plan(BaseModel):
     """Files that were brought here, and the addresses they came from."""
     destination: str | None = None
     """The address that the output is sent to."""
+    shared: str | None = None
+    """Where its parts are kept for other machines."""
     models: dict[str, str] = {}
     """SHA-256 of the weights of each model that the work needs, by how the model was named."""
     decided: dict[str, Any]

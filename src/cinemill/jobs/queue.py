@@ -26,6 +26,7 @@ from cinemill.errors import CinemillError, JobError, JobRunning, NotHere, QueueF
 from cinemill.jobs import events as ev
 from cinemill.jobs.shelf import Shelf
 from cinemill.operations import get, request
+from cinemill.storage import elsewhere
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 ENDED: Final = ("done", "failed", "cancelled")
@@ -232,6 +233,8 @@ class Queue:
         options = dict(options or {})
         asked = request(operation, inputs, output, params, options.get("preset"))
         values = asked.params.model_dump(mode="json", exclude_unset=True)
+        # What lies elsewhere is brought by the job itself, to a place of its own.
+        values |= {name: value for name, value in params.items() if _address(value) and name in values}
         lane = options.get("lane") or _lane(operation)
         id = id or secrets.token_hex(8)
         with self._writing() as db:
@@ -245,8 +248,8 @@ class Queue:
                     (
                         id,
                         operation,
-                        json.dumps([str(path.absolute()) for path in inputs]),
-                        str(output.absolute()) if output else None,
+                        json.dumps([_lasting(path) for path in inputs]),
+                        _lasting(output) if output else None,
                         json.dumps(values),
                         json.dumps(options),
                         priority,
@@ -563,6 +566,15 @@ def _held(row: sqlite3.Row) -> Held:
         attempt=row["attempt"],
         beat=row["beat"] or 0.0,
     )
+
+
+def _lasting(path: Path) -> str:
+    """A file by a name that means the same from any folder."""
+    return elsewhere.address(path) or str(path.absolute())
+
+
+def _address(value: Any) -> str | None:
+    return elsewhere.address(value) if isinstance(value, str | Path) else None
 
 
 def _job(row: sqlite3.Row) -> Job:

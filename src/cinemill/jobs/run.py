@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from cinemill.jobs.metrics import check as check_measurable
 from cinemill.jobs.metrics import files as reports
 from cinemill.jobs.metrics import measured
 from cinemill.jobs.plan import CHUNK_SECONDS, Plan, Signature, plan, sign
+from cinemill.jobs.shared import Sender, Shared
 from cinemill.jobs.store import JobFolder
 from cinemill.operations import Chunk, Request, get, passing
 
@@ -104,13 +105,14 @@ class _Asked:
 def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Event, None, dict[str, Any]]:
     """Plan, make what is missing, join. Gives back the result."""
     output = asked.request.output
+    shared = Shared.of(asked.signature) if output else None
     with suppress(OSError):
         folder.path.rmdir()  # empty when a kill came between the last two steps of tidying
     _refuse_existing(asked)
     folder.refuse_running()
     old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
     job = old or plan(asked.request, asked.signature)
-    with folder.held():
+    with folder.held(), shared.held() if shared else nullcontext():
         # While this one planned, another run may have come, and gone.
         _refuse_existing(asked)
         old = None if asked.restart else _unfinished(asked.request, folder, asked.signature)
@@ -121,9 +123,25 @@ def _work(asked: _Asked, folder: JobFolder, executor: Executor) -> Generator[Eve
                 refuse_existing(file, asked.overwrite)
         job = (old or job).model_copy(update={"overwrite": asked.overwrite, "metrics": asked.metrics})
         with _room(output):
+            if shared:
+                job = _agreed(asked, shared, folder, job)
             folder.begin(job)
-            yield from _make(job, folder, executor)
+            yield from _make(job, folder, executor, shared)
             return (yield from _join(job, folder))
+
+
+def _agreed(asked: _Asked, shared: Shared, folder: JobFolder, job: Plan) -> Plan:
+    """The plan that holds on all machines, once the parts that others have made are here."""
+    if asked.restart:
+        shared.discard()
+    agreed = shared.agreed(job)
+    if (agreed.decided, agreed.chunks) != (job.decided, job.chunks):
+        folder.discard_parts()  # of a plan that is not that of the others
+    for chunk in agreed.chunks:
+        part = folder.part(chunk.index)
+        if chunk.index in shared.there and not agreed.operation.whole(part):
+            shared.fetch(chunk.index, part)
+    return agreed
 
 
 @contextmanager
@@ -222,8 +240,27 @@ def _made(job: Plan, folder: JobFolder) -> list[Chunk]:
     return [chunk for chunk in job.chunks if job.operation.whole(folder.part(chunk.index))]
 
 
-def _make(job: Plan, folder: JobFolder, executor: Executor) -> Iterator[Event]:
+def _make(job: Plan, folder: JobFolder, executor: Executor, shared: Shared | None) -> Iterator[Event]:
     """Make the parts that are missing."""
+    if shared is None:
+        yield from _made_here(job, folder, executor)
+        return
+    with Sender(shared) as sender:
+        for chunk in _made(job, folder):
+            if chunk.index not in shared.there:
+                sender.send(chunk.index, folder.part(chunk.index))
+        with closing(_made_here(job, folder, executor)) as events:
+            for event in events:
+                shared.check()
+                if isinstance(event, PartDone):
+                    sender.send(event.chunk, folder.part(event.chunk))
+                yield event
+        for sentence in sender.end():
+            yield Noted(0, sentence)
+        shared.confirm()
+
+
+def _made_here(job: Plan, folder: JobFolder, executor: Executor) -> Generator[Event, None, None]:
     done = {chunk.index: chunk.size for chunk in _made(job, folder)}
     pending = [chunk for chunk in job.chunks if chunk.index not in done]
     yield _announced(job, sum(done.values()))

@@ -11,6 +11,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -193,6 +194,65 @@ def remove(address: str) -> None:
         files = _files(account())
         if files.exists(address):
             files.rm_file(address)
+
+
+_REFUSALS: Final = ("PreconditionFailed", "ConditionalRequestConflict")
+"""What a write is answered whose condition does not hold."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A small object, the tag of this version of it, and how many seconds old it is by the clock of the storage."""
+
+    data: bytes
+    tag: str
+    age: float
+
+
+def read(address: str) -> Word | None:
+    """A small object; None where there is none. Raises OpenFailed, DownloadFailed, NotAllowed."""
+    with _plainly(address, OpenFailed, DownloadFailed):
+        files = _files(account())
+        from fsspec import asyn
+
+        bucket, key, _ = files.split_path(address)
+        try:
+            answer = files.call_s3("get_object", Bucket=bucket, Key=key)
+            data = asyn.sync(files.loop, answer["Body"].read)
+        except FileNotFoundError:
+            return None
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return Word(data, str(answer["ETag"]), (now - answer["LastModified"]).total_seconds())
+
+
+def write(address: str, data: bytes, instead_of: str | None) -> bool:
+    """Write a small object, if nothing is there, or else in place of the version with that tag; whether it was.
+
+    Of several who do so at once, one does. Raises UploadFailed, OutputRefused, NotAllowed.
+    """
+    condition = {"IfMatch": instead_of} if instead_of else {"IfNoneMatch": "*"}
+    with _plainly(address, OutputRefused, UploadFailed):
+        files = _files(account())
+        bucket, key, _ = files.split_path(address)
+        try:
+            files.call_s3("put_object", Bucket=bucket, Key=key, Body=data, **condition)
+        except Exception as error:
+            if instead_of and isinstance(error, FileNotFoundError) and _code(error) != "NoSuchBucket":
+                return False
+            if isinstance(error, FileExistsError) or _code(error) in _REFUSALS:
+                return False
+            raise
+        return True
+
+
+def names(folder: str) -> list[str]:
+    """What lies directly in a folder, by name. Raises DownloadFailed, NotAllowed."""
+    with _plainly(folder, OpenFailed, DownloadFailed):
+        try:
+            found = _files(account()).ls(folder, detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        return [path.rpartition("/")[2] for path in found]
 
 
 def presigned(address: str, seconds: int | None = None) -> str:

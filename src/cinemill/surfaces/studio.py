@@ -150,11 +150,14 @@ def _mcp() -> None:
 
 def _worker_runpod(
     preload: Annotated[bool, typer.Option("--preload", help="Load the model of speech before the first job.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Answer with what happens, piece by piece, and the result last.")
+    ] = False,
 ) -> None:
     """Serve jobs of RunPod. Its SDK's own options may follow, such as --rp_serve_api and --test_input."""
     from cinemill.surfaces import runpod
 
-    runpod.start(preload)
+    runpod.start(preload, stream)
 
 
 def _job_ids() -> list[str]:
@@ -198,10 +201,15 @@ def _jobs_show(job: JobId, as_json: AsJson = False) -> None:
     look.at_job(_state(store.find(job)), as_json)
 
 
-def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
-    """Go on with a job that was stopped or paused."""
-    from cinemill.jobs import run, store
-    from cinemill.surfaces import perform
+On = Annotated[
+    str, typer.Option(metavar="PLACE", help="Where to go on, as for operations: processes, ray, http://HOST:7860, …")
+]
+
+
+def _jobs_resume(job: JobId, on: On = "auto", as_json: AsJson = False) -> None:
+    """Go on with a job that was stopped or paused, here or elsewhere."""
+    from cinemill.jobs import store
+    from cinemill.surfaces import perform, remote
 
     folder = store.find(job)
     if folder.is_running():
@@ -212,7 +220,7 @@ def _jobs_resume(job: JobId, as_json: AsJson = False) -> None:
     with suppress(OSError):
         os.chdir(plan.folder)
     how: Any = {"overwrite": plan.overwrite, "metrics": plan.metrics}
-    events = run.run(plan.request, chunk_seconds=plan.signature.chunk_seconds, **how)
+    events = remote.events_on(on, plan.request, chunk_seconds=plan.signature.chunk_seconds, **how)
     perform.watch(events, plan.output, as_json)
 
 

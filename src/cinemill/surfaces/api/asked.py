@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from fastapi import Request
@@ -19,6 +20,7 @@ from cinemill.jobs.queue import Job, Queue
 from cinemill.jobs.shelf import clean_name
 from cinemill.operations import get
 from cinemill.settings import settings
+from cinemill.storage import elsewhere
 
 RESERVED: Final = ("output", "preset", "priority", "chunk_seconds", "metrics", "webhook_url", "id", "params")
 """Fields of a request that are no parameters."""
@@ -162,10 +164,25 @@ def place(queue: Queue, item: Any) -> Path:
         from cinemill.surfaces.api import fetch
 
         return fetch.kept(queue.shelf, item).path
+    if item.startswith("s3://"):
+        return _of_bucket(queue, item)
     job, _, name = item.partition("/")
     if _ID.fullmatch(job) and name and not item.startswith("/"):
         return output(queue.get(job), name)
     return confined(queue, item)
+
+
+def _of_bucket(queue: Queue, address: str) -> Path:
+    """A file of a bucket that the settings share. Raises NotAllowed, OpenFailed, DownloadFailed, TooLarge."""
+    shared = [f"{one.rstrip('/')}/" for one in settings().shared_buckets.split()]
+    if ".." in address.split("/") or not any(address.startswith(one) for one in shared):
+        raise NotAllowed(f"{address} may not be read: add its bucket to CINEMILL_SHARED_BUCKETS, or sign its address.")
+    with TemporaryDirectory(prefix="cinemill-") as folder:
+        path = Path(folder) / elsewhere.name(address)
+        elsewhere.fetch(address, path)
+        with path.open("rb") as file:
+            most = int(settings().upload_gb * 1e9)
+            return queue.shelf.write(iter(lambda: file.read(1 << 20), b""), path.name, most).path
 
 
 def _document(queue: Queue, told: dict[str, Any]) -> Path:
