@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +22,7 @@ import pytest
 
 from cinemill.errors import InvalidParams, RequestError
 from cinemill.settings import settings
+from cinemill.storage import elsewhere
 from cinemill.surfaces import runpod
 from command import wait_until
 
@@ -150,14 +153,86 @@ def test_long_speech_without_storage_comes_as_a_preview(tmp_path: Path, monkeypa
     assert "BUCKET_" in said["note"]
 
 
-def test_files_for_the_hub_are_in_order() -> None:
+def test_files_for_the_hub_are_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[2]
-    assert json.loads((root / ".runpod" / "hub.json").read_text())["type"] == "serverless"
-    for test in json.loads((root / ".runpod" / "tests.json").read_text())["tests"]:
-        assert {"name", "input", "timeout"} <= set(test)
-    assert "input" in json.loads((root / "test_input.json").read_text())
+    hub = json.loads((root / ".runpod" / "hub.json").read_text())
+    assert {"title", "description", "type", "category", "iconUrl", "config"} <= set(hub)
+    assert (hub["type"], hub["config"]["runsOn"]) == ("serverless", "GPU")
+    told = (root / "src/cinemill/surfaces/runpod.py").read_text() + (root / "src/cinemill/storage/s3.py").read_text()
+    for variable in hub["config"]["env"]:
+        assert {"name", "type", "default"} <= set(variable["input"])
+        assert variable["key"].removeprefix("BUCKET_") in told, f"{variable['key']} means something"
+    tests = json.loads((root / ".runpod" / "tests.json").read_text())
+    assert {"gpuTypeId", "gpuCount", "allowedCudaVersions"} <= set(tests["config"])
+    assert set(tests["config"]["allowedCudaVersions"]) <= set(hub["config"]["allowedCudaVersions"])
+    # What they ask for is understood: all but the file itself, which lies elsewhere.
+    monkeypatch.setattr(elsewhere, "fetch", lambda address, path: (path.parent.mkdir(), shutil.copy(SPEECH, path)))
+    inputs = [test["input"] for test in tests["tests"]] + [json.loads((root / "test_input.json").read_text())["input"]]
+    assert all({"name", "input", "timeout"} <= set(test) for test in tests["tests"])
+    for number, given in enumerate(inputs):
+        (tmp_path / str(number)).mkdir()
+        assert runpod.asked(given, tmp_path / str(number)).params.language == "en"
     with pytest.raises(RequestError):
         runpod.asked({}, root)
+
+
+def test_log_is_as_loud_as_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"audio_file": mine(SPEECH, tmp_path), "language": "en", "debug": True}
+    for name, value, wanted, silent in [
+        ("PRINT_MOUNTS", "1", " / ", "job j"),
+        ("CONSOLE_LOG_LEVEL", "info", "INFO job j: subtitle", "DEBUG"),
+        ("DEBUG", "true", "DEBUG job j: {'event': 'planned'", "Traceback"),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            runpod.listen()
+            said = answer(given)
+        assert said["debug"]["params"]["language"] == "en"
+        assert any("PocketSphinx" in note for note in said["debug"]["notes"])
+        log = capsys.readouterr().out
+        assert wanted in log
+        assert silent not in log
+    monkeypatch.setenv("CONSOLE_LOG_LEVEL", "loud")
+    with pytest.raises(InvalidParams, match="LOUD is none of DEBUG"):
+        runpod.listen()
+
+
+def test_cancelled_job_ends_and_leaves_nothing(clip: Clip, tmp_path: Path) -> None:
+    film = mine(clip("sound.mkv"), tmp_path)
+    chain = {"chain": "denoise.nlmeans,denoise.nlmeans,denoise.nlmeans", "codec": "ffv1"}
+    job = {"id": "j", "input": {"operation": "process", "inputs": [film], "params": chain, "chunk_seconds": 0.2}}
+    told: list[dict[str, Any]] = []
+
+    async def cancel() -> None:
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def tell(what: dict[str, Any]) -> None:
+            told.append(what)
+            loop.call_soon_threadsafe(begun.set)
+
+        work = asyncio.ensure_future(runpod.handled(job, tell))
+        await begun.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(cancel())
+    assert told[0]["event"] == "planned"
+    assert {path.name for path in (tmp_path / "jobs").iterdir()} == {Path(film).name}
+
+
+def test_answer_comes_piece_by_piece(clip: Clip, tmp_path: Path) -> None:
+    given = {"operation": "process", "inputs": [mine(clip("one.mp4"), tmp_path)], "params": {"codec": "ffv1"}}
+
+    async def pieces() -> list[dict[str, Any]]:
+        return [piece async for piece in runpod.streamed({"id": "j", "input": given})]
+
+    first, *_, last = asyncio.run(pieces())
+    assert first["event"] == "planned"
+    assert last["outputs"][0]["name"] == "one.process.mkv"
 
 
 class Api:

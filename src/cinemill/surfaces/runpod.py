@@ -6,6 +6,10 @@ latter mean is the one that makes subtitles.
 
 Errors are always texts. A result that is too large for an answer goes to storage, or is refused with a sentence.
 Everything that a job brings here or makes lies in a folder of its own and goes when it ends, however it ends.
+
+The environment: JOBS_DIR and TMPDIR, where jobs lie; CONSOLE_LOG_LEVEL (or DEBUG=1), how much is logged; PRINT_MOUNTS=1
+logs what is mounted; WHISPERX_MODEL, WHISPERX_MODEL_NAME, WHISPERX_MODEL_DIR (if a model.bin is in it) and
+WHISPERX_DEVICE, which model hears, and on what; HF_HOME, TORCH_HOME and their kind, where models are kept.
 """
 
 from __future__ import annotations
@@ -14,13 +18,15 @@ import asyncio
 import base64
 import binascii
 import json
+import logging
 import os
 import re
 import shutil
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -46,15 +52,17 @@ _LONGEST_NAME: Final = 64
 _BUSINESS: Final = ("inputs", "input", "output", "preset", "params", "operation", "chunk_seconds", "metrics", "debug")
 
 
-def start(preload: bool = False) -> None:
-    """Serve jobs until the service ends the worker. Raises MissingResource."""
+_log = logging.getLogger("cinemill.worker")
+
+
+def start(preload: bool = False, stream: bool = False) -> None:
+    """Serve jobs until the service ends the worker; `stream` answers piece by piece. Raises MissingResource."""
     os.environ.setdefault("RUNPOD_INIT_TIMEOUT", "600")
     try:
         import runpod  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise MissingResource("the worker needs RunPod's SDK; `pip install 'cinemill[worker]'` brings it.") from None
-    if os.environ.get("PRINT_MOUNTS", "").lower() in ("1", "true", "yes"):
-        print(Path("/proc/mounts").read_text("utf-8"), flush=True)
+    listen()
     if preload:
         warm()
     serverless: Any = runpod.serverless
@@ -66,7 +74,30 @@ def start(preload: bool = False) -> None:
 
         return await handled(job, tell)
 
-    serverless.start({"handler": handler})
+    if stream:
+        serverless.start({"handler": streamed, "return_aggregate_stream": True})
+    else:
+        serverless.start({"handler": handler})
+
+
+def listen() -> None:
+    """Log as the environment says: CONSOLE_LOG_LEVEL, or DEBUG, or warnings alone. Raises InvalidParams."""
+    told = os.environ.get("CONSOLE_LOG_LEVEL", "").upper() or ("DEBUG" if _is_set("DEBUG") else "WARNING")
+    if told not in _LEVELS:
+        raise InvalidParams(f"CONSOLE_LOG_LEVEL={told} is none of {', '.join(_LEVELS)}.")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    _log.handlers, _log.propagate = [handler], False
+    _log.setLevel(told)
+    if _is_set("PRINT_MOUNTS"):
+        print(Path("/proc/mounts").read_text("utf-8"), flush=True)
+
+
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _is_set(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on")
 
 
 def check() -> None:
@@ -109,24 +140,67 @@ async def handled(job: Job, tell: Tell) -> dict[str, Any]:
         raise
 
 
+async def streamed(job: Job) -> AsyncGenerator[dict[str, Any], None]:
+    """What happens to a job, and its answer last, each as it comes. Closing it ends the work."""
+    words: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    work = asyncio.ensure_future(handled(job, lambda told: _put(loop, words, told)))
+    try:
+        while not (work.done() and words.empty()):
+            word = asyncio.ensure_future(words.get())
+            await asyncio.wait([word, work], return_when=asyncio.FIRST_COMPLETED)
+            if word.done():
+                yield word.result()
+            else:
+                word.cancel()
+        yield await work
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+
+
+def _put(loop: asyncio.AbstractEventLoop, words: asyncio.Queue[dict[str, Any]], told: dict[str, Any]) -> None:
+    loop.call_soon_threadsafe(words.put_nowait, told)
+
+
 def answered(job: Job, tell: Tell, stop: threading.Event) -> dict[str, Any]:
     """The answer to a job, or `{"error": TEXT}`."""
-    given = job.get("input")
+    given, id = job.get("input"), str(job.get("id") or "job")
     try:
         if not isinstance(given, dict):
             raise RequestError("input must be an object of names and values.")
         with jobs_folder() as folder:
-            request = asked(given, folder)
-            started = time.monotonic()
-            done = _performed(request, given, tell, stop)
-            answer = _answer(request, given, done, str(job.get("id") or "job"))
-            return {**answer, "seconds": round(time.monotonic() - started, 3)}
+            return _worked(given, folder, id, tell, stop)
     except CinemillError as error:
+        _log.warning("job %s: %s", id, error.sentence)
         return {"error": error.sentence}
     except Cancelled:
+        _log.info("job %s was cancelled", id)
         return {"error": "the job was cancelled."}
     except Exception as error:
+        _log.exception("job %s met a fault", id)
         return {"error": f"the worker met a fault of its own, {type(error).__name__}: {error}."}
+
+
+def _worked(given: dict[str, Any], folder: Path, id: str, tell: Tell, stop: threading.Event) -> dict[str, Any]:
+    request = asked(given, folder)
+    started = time.monotonic()
+    notes: list[str] = []
+
+    def told(what: dict[str, Any]) -> None:
+        _log.debug("job %s: %s", id, what)
+        notes.extend([*what.get("notes", ()), *([what["note"]] if "note" in what else [])])
+        tell(what)
+
+    _log.info("job %s: %s", id, request.operation)
+    done = _performed(request, given, told, stop)
+    answer = _answer(request, given, done, id)
+    seconds = round(time.monotonic() - started, 3)
+    _log.info("job %s is done, in %.1f s", id, seconds)
+    if given.get("debug"):
+        params = request.params.model_dump(mode="json", exclude={"hf_token"})
+        answer["debug"] = {"operation": request.operation, "params": params, "notes": notes}
+    return {**answer, "seconds": seconds}
 
 
 @contextmanager
