@@ -8,9 +8,8 @@ help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
 setup: .venv/ready ## make .venv with everything a user and a developer need
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/ready: pyproject.toml constraints.txt docker/install.sh
+	EDITABLE=1 QUIET=1 docker/install.sh .venv dev $(PYTHON)
 	@touch $@
 
 demo: setup ## make a damaged tape, restore it, show before and after; INPUT=clip.mp4 takes your own
