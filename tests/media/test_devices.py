@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cinemill.errors import OpenFailed
-from cinemill.media import devices
+from cinemill.errors import MissingEngine, OpenFailed
+from cinemill.media import devices, program
 from cinemill.media.devices import Device
 
 DSHOW = r"""
@@ -70,6 +70,38 @@ def test_directshow_is_read_with_odd_names_and_twins() -> None:
     assert len({one.id for one in found}) == 4
     assert [one.kind for one in found] == ["analog", "analog", "camera", "dv"]
     assert found[0].sounds[0] == "Line (USB Video Device Audio)"
+
+
+def test_long_listings_are_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "".join(
+        f'[dshow @ 000001d4] "Virtual Camera {number}" (video)\n'
+        f'[dshow @ 000001d4]   Alternative name "@device_sw_{{{number}}}"\n'
+        for number in range(150)
+    )
+    listing = tmp_path / "listing"
+    listing.write_text(DSHOW.replace("dummy: Immediate", f"{many}dummy: Immediate"), "utf-8")
+    ffmpeg = script(tmp_path / "ffmpeg", f"cat {listing} >&2; exit 1")
+    monkeypatch.setattr(program, "ffmpeg", lambda: str(ffmpeg))
+    found = devices.dshow(devices._listing("dshow", "dummy"))
+    assert len(found) == 4 + 150
+    assert (found[0].name, found[-1].name) == ("USB Video Device", "Virtual Camera 149")
+    assert found[-1].id == "@device_sw_{149}"
+
+
+def script(path: Path, does: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_dvgrab_is_told_which_deck_to_listen_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deck = Device("0x0800460104a3b2c1", "Sony DSR-11", "firewire", "dv")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingEngine, match="apt install dvgrab"):
+        devices.grabber(deck)
+    dvgrab = str(script(tmp_path / "dvgrab", ""))
+    assert devices.grabber(deck) == [dvgrab, "-guid", "0800460104a3b2c1", "-format", "raw", "-size", "0", "-"]
+    assert devices.grabber(Device("fw1", "DV device", "firewire", "dv"))[1] == "-format"
 
 
 def test_old_listings_are_read_too() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from cinemill.errors import CinemillError, UnsupportedMedia
 from cinemill.media.dv import blocks, merge, packs, tape
 from cinemill.media.dv.blocks import Standard
 from cinemill.media.program import ffmpeg
+from cinemill.operations.dv_scan import Found, noted
 from clips import run
 
 Array = np.ndarray
@@ -270,6 +273,33 @@ def test_takes_of_different_length_are_put_end_to_end(make: Make) -> None:
     assert record.present == [30, 30]
     made, _ = joined([pictures[40:], pictures[:20]], standard)
     np.testing.assert_array_equal(np.stack(made), np.concatenate([pictures[:20], pictures[40:]]))
+
+
+@pytest.mark.slow
+def test_two_hours_in_flat_memory_at_twenty_times_their_pace(make: Make) -> None:
+    """The pictures of a short tape again and again: a tape of two hours has 26 GB, which nobody wants on a disk."""
+    standard, pictures = opened(make("pal"))
+    pictures = spoilt(np.concatenate([pictures, pictures]), 1, 0.001)
+    count = 2 * 3600 * 25
+    data = [picture.tobytes() for picture in pictures]
+
+    def played() -> Iterator[tape.Piece]:
+        for number in range(count):
+            picture = tape.blocks_of(data[number % len(data)], standard)
+            yield tape.Piece(picture, blocks.placed(picture))
+
+    found = Found(standard.name, str(standard.rate))
+    early = 0
+    began = time.process_time()
+    for picture, _ in noted(played(), standard, found):
+        if picture.number == count // 20:
+            early = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = time.process_time() - began
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - early
+    assert found.pictures == count
+    print(f"2 h in {seconds:.0f} s of one core, {7200 / seconds:.0f} x, {grown / 1024:.1f} MB more at the end")
+    assert 7200 / seconds >= 20
+    assert grown < 16 << 10
 
 
 def test_what_is_no_dv_is_refused(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from cinemill.errors import MediaError, OutputRefused
-from cinemill.media import read
-from cinemill.media.decks import Live, Mock, MockTape
+from cinemill.errors import MediaError, OpenFailed, OutputRefused
+from cinemill.media import devices, read
+from cinemill.media.decks import Grabbed, Live, Mock, MockTape
+from cinemill.media.devices import Device
 from cinemill.media.dv import tape
 from cinemill.operations.capturing import Capture, State, capture
+from cinemill.surfaces import capturing
 from cinemill.surfaces.preview import Preview
 from clips import run
 from command import Cinemill
@@ -189,6 +191,48 @@ def test_the_disk_is_left_some_room(tmp_path: Path) -> None:
     deck = Mock(MockTape(pace=0))
     *_, state = capture(deck, Capture(keep_free=1e6), tmp_path / "tape.mkv")
     assert state.stopped == "disk"
+
+
+@pytest.mark.parametrize("dv", [False, True])
+def test_scenes_are_found_while_it_goes_on(tmp_path: Path, dv: bool) -> None:
+    path = tmp_path / ("tape.dv" if dv else "tape.mkv")
+    asked = {} if dv else {"kind": "quick"}
+    state, deck = played(path, {"dv": dv, "seconds": 40, "scenes": 7, "drops": 30, "seed": 3}, **asked)
+    assert numbers(state, "scene", deck) == deck.truth.scenes
+    assert lost(state, deck) == deck.truth.drops
+    assert state.doubled == 0
+
+
+def dvgrab(folder: Path, does: str) -> Path:
+    """A program in place of dvgrab, which writes down what it is told."""
+    path = folder / "dvgrab"
+    path.write_text(f'#!/bin/sh\necho "$@" > {folder}/told\n{does}\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_deck_on_firewire_is_listened_to_through_dvgrab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played(tmp_path / "tape.dv", {"dv": True, "seconds": 3})
+    dvgrab(tmp_path, f"cat {tmp_path}/tape.dv")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    known = Device("0x0800460104a3b2c1", "SONY", "firewire", "dv")
+    monkeypatch.setattr(devices, "devices", lambda mock=False: [known])
+    deck = capturing.opened("SONY", None, None)
+    *_, state = capture(deck, Capture(**ROOM), tmp_path / "captured.dv")
+    assert (state.stopped, state.pictures, state.dropped) == ("end of tape", 75, 0)
+    assert (tmp_path / "captured.dv").read_bytes() == (tmp_path / "tape.dv").read_bytes()
+    assert (tmp_path / "told").read_text().split() == ["-guid", "0800460104a3b2c1", "-format", "raw", "-size", "0", "-"]
+
+
+def test_what_dvgrab_says_is_passed_on(tmp_path: Path) -> None:
+    refusing = dvgrab(tmp_path, "echo 'Error: no camera exists' >&2; exit 1")
+    with pytest.raises(OpenFailed, match="dvgrab said: Error: no camera exists"):
+        Grabbed("SONY", [str(refusing)])
+    played(tmp_path / "tape.dv", {"dv": True, "seconds": 2})
+    breaking = dvgrab(tmp_path, f"cat {tmp_path}/tape.dv; echo 'libiec61883 error: bus reset' >&2; exit 1")
+    with pytest.raises(MediaError, match="bus reset"):
+        list(capture(Grabbed("SONY", [str(breaking)]), Capture(**ROOM), tmp_path / "captured.dv"))
+    assert (tmp_path / "captured.dv").read_bytes() == (tmp_path / "tape.dv").read_bytes()
 
 
 def test_by_command(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ Where the picture moves, what a logo hides is seen a few frames before or after.
 on into it, and each of its pixels is taken from the nearest frame in which what is there lay outside. What no frame
 shows is continued from the rim (M. Bertalmio et al., 2001), or made up by a network (LaMa). The rest keeps its bits.
 Wrong where things move behind the mask otherwise than around it; a still picture behind a logo is only guessed at.
+
+What a deck could not read of a DV tape is another place in each picture, and is filled the same way, field by field
+where the fields are of two times.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -20,7 +25,7 @@ from cinemill.catalogue import Field, Params, Weights
 from cinemill.errors import InvalidParams
 from cinemill.filters import Halo, stream_filter
 from cinemill.filters.model import PICTURES, Device, check_progressive
-from cinemill.filters.neighbours import windows
+from cinemill.filters.neighbours import windows, woven
 
 if TYPE_CHECKING:
     from cinemill.measure.motion import Floats, Flow, Motion, Still
@@ -53,11 +58,15 @@ class Masked(Params):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.mask is None and not (self.width and self.height) and not self.box:
+        if not self._says_where:
             raise ValueError("give a mask, a box by left, top, width and height, or box=auto")
         if self.box != AUTO and not all(_BOX.fullmatch(word) for word in self.box.split()):
             raise ValueError(f"box={self.box} must be {AUTO}, or boxes such as 120x40+600+20")
         return self
+
+    @property
+    def _says_where(self) -> bool:
+        return bool(self.mask or (self.width and self.height) or self.box)
 
     @property
     def boxes(self) -> list[tuple[int, int, int, int]]:
@@ -69,11 +78,19 @@ class Masked(Params):
 
 
 class Inpaint(Masked):
+    damage: Path | None = Field(None, file="video")
+    """The tape of DV that the pictures are of: what its deck reports as damaged is filled, block by block."""
     window: int = Field(18, ge=0, le=40, unit="frames")
     """How far before and after each frame it is looked for what is hidden."""
     model: Weights | None = None
     """LaMa, for what no frame shows: a name of `cinemill models list`, or a file. Left out, the rim is continued."""
     device: Device = "auto"
+
+    @property
+    def _says_where(self) -> bool:
+        if self.damage and super()._says_where:
+            raise ValueError("damage says where; leave mask and box out, or make two steps of it")
+        return bool(self.damage) or super()._says_where
 
 
 M = TypeVar("M", bound=Masked)
@@ -100,60 +117,123 @@ def _halo(p: Inpaint) -> Halo:
 
 
 def _check(p: Inpaint, frame: Frame) -> None:
-    check_progressive(p, frame)
-    mask_of(p, frame)
+    if p.damage:
+        _check_damage(p.damage, frame)
+    else:
+        check_progressive(p, frame)
+        mask_of(p, frame)
     _network(p)
+
+
+def _check_damage(tape: Path, frame: Frame) -> None:
+    """Raises InvalidParams where the pictures cannot be those of the tape, UnsupportedMedia, OpenFailed."""
+    from cinemill.media.dv.damage import damage
+
+    if not tape.is_file():
+        raise InvalidParams(f"inpaint: damage {tape} is not there.")
+    height = damage(tape).standard.height
+    if (frame.width, frame.height) != (720, height):
+        raise InvalidParams(
+            f"inpaint: {tape.name} has pictures of 720x{height}, these are {frame.width}x{frame.height}; damage is "
+            "filled before anything changes the size."
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """A frame, and its guide with the masked part continued from its rim, so that a logo does not hold the motion."""
+    """A frame or a field, and where it is to be filled, for each plane; what it takes to fill others is made late."""
 
     frame: Frame
-    still: Still
-    guide: Plane
+    masks: tuple[Plane, ...]
+
+    @cached_property
+    def still(self) -> Still:
+        from cinemill.measure.motion import Still
+
+        return Still(self.frame.planes, self.frame.layout.bits)
+
+    @cached_property
+    def guide(self) -> Plane:
+        """The guide with the masked part continued from its rim, so that a logo does not hold the motion."""
+        import cv2
+        import numpy as np
+
+        guide = self.still.guide
+        hole = cv2.resize(self.masks[0], guide.shape[::-1], interpolation=cv2.INTER_AREA)
+        if not hole.any():
+            return guide
+        wide = cv2.dilate((hole > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
+        return np.asarray(cv2.inpaint(guide, wide, _RADIUS, cv2.INPAINT_NS))
 
 
 @stream_filter("inpaint", halo=_halo, accepts=PICTURES[:-2], check=_check, settle=settled)
 def inpaint(frames: Iterator[Frame], p: Inpaint) -> Iterator[Frame]:
     """Fill a part of the picture that is to be seen no more: a logo, a date, a hair in the gate."""
-    from cinemill.measure.motion import Motion
-
     first = next(frames, None)
     if first is None:
         return
-    motion, network = Motion(), _network(p)
-    masks = masks_of(mask_of(p, first), first)
-    for window, place in windows(_shots(first, frames, masks[0]), p.window, p.window):
-        yield _filled(window, place, masks, motion, network)
+    network, whole = _network(p), chain([first], frames)
+    if p.damage is None:
+        masks = masks_of(mask_of(p, first), first)
+        yield from _through((_Shot(frame, masks) for frame in whole), p.window, network)
+    elif first.field_order == "progressive":
+        yield from _through(_damaged(whole, p.damage), p.window, network)
+    else:
+        yield from _by_fields(whole, p.damage, p.window, network)
 
 
-def _shots(first: Frame, rest: Iterable[Frame], mask: Plane) -> Iterator[_Shot]:
-    from itertools import chain
+def _through(shots: Iterable[_Shot], window: int, network: Network | None) -> Iterator[Frame]:
+    from cinemill.measure.motion import Motion
 
-    import cv2
+    motion = Motion()
+    for around, place in windows(shots, window, window):
+        yield _filled(around, place, motion, network)
+
+
+def _by_fields(frames: Iterable[Frame], tape: Path, window: int, network: Network | None) -> Iterator[Frame]:
+    """Each field among the fields of the same lines."""
+    whole, *copies = tee(frames, 3)
+    fields = [_through(_damaged(copy, tape, parity), window, network) for parity, copy in enumerate(copies)]
+    for frame, *halves in zip(whole, *fields):
+        yield replace(frame, planes=woven([half.planes for half in halves], frame))
+
+
+def _damaged(frames: Iterable[Frame], tape: Path, parity: int | None = None) -> Iterator[_Shot]:
+    """Frames, or the fields of one parity, with what the deck reports as damaged."""
     import numpy as np
 
-    from cinemill.measure.motion import Still
+    from cinemill.media.dv.damage import damage
 
-    for frame in chain([first], rest):
-        still = Still(frame.planes, frame.layout.bits)
-        hole = cv2.resize(mask, still.guide.shape[::-1], interpolation=cv2.INTER_AREA)
-        wide = cv2.dilate((hole > 0).astype(np.uint8), np.ones((5, 5), np.uint8))
-        yield _Shot(frame, still, np.asarray(cv2.inpaint(still.guide, wide, _RADIUS, cv2.INPAINT_NS)))
+    told, lines = damage(tape), slice(parity, None, 1 if parity is None else 2)
+    for frame in frames:
+        mask = told.at(frame.pts * frame.time_base)
+        part = replace(frame, planes=tuple(plane[lines] for plane in frame.planes), field_order="progressive")
+        if mask is None:
+            yield _Shot(part, tuple(np.zeros(plane.shape[:2], np.uint8) for plane in part.planes))
+            continue
+        # A block of DV holds its chroma whole, so nothing of it colours what lies beside.
+        places = zip(part.planes, frame.layout.planes)
+        yield _Shot(part, tuple(_sampled(mask[lines], plane, h, v) for plane, (h, v, _) in places))
 
 
-def _filled(
-    window: Sequence[_Shot], place: int, masks: Sequence[Plane], motion: Motion, network: Network | None
-) -> Frame:
+def _sampled(mask: Plane, plane: Plane, h: int, v: int) -> Plane:
+    import numpy as np
+
+    return np.ascontiguousarray(mask[:: 1 << v, :: 1 << h][: plane.shape[0], : plane.shape[1]])
+
+
+def _filled(window: Sequence[_Shot], place: int, motion: Motion, network: Network | None) -> Frame:
     import numpy as np
 
     here = window[place]
+    masks = here.masks
+    if not any(mask.any() for mask in masks):
+        return here.frame
     values = [plane.copy() for plane in here.still.values]
     lacking = [mask > 0 for mask in masks]
     for flow, other in _others(window, place, masks[0], motion):
         for number, plane in enumerate(values):
-            seen, there = _fetched(other.still.values[number], masks[number], flow)
+            seen, there = _fetched(other.still.values[number], other.masks[number], flow)
             usable = lacking[number] & there
             plane[usable] = seen[usable]
             lacking[number] &= ~usable

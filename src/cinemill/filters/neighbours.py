@@ -56,7 +56,7 @@ def repaired(frames: Iterable[Frame], reach: int, repair: Repair) -> Iterator[Fr
         shot = window[place]
         count = shot.fields
         made = [repair([other.stills(count)[i] for other in window], place) for i in range(count)]
-        return replace(shot.frame, planes=_woven(made, shot.frame))
+        return replace(shot.frame, planes=woven(made, shot.frame))
 
     return parallel(windows(map(_Shot, frames), reach, reach), work, min(cores(), _MOST_THREADS))
 
@@ -88,7 +88,8 @@ class _Shot:
         return tuple(Still(planes, self.frame.layout.bits) for planes in fields)
 
 
-def _woven(fields: Sequence[Sequence[Plane]], frame: Frame) -> tuple[Plane, ...]:
+def woven(fields: Sequence[Sequence[Plane]], frame: Frame) -> tuple[Plane, ...]:
+    """The planes of a frame like `frame`, of those of its fields, the upper first; of one they are it."""
     import numpy as np
 
     if len(fields) == 1:

@@ -10,11 +10,13 @@ import io
 import threading
 import time as clock
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
 from itertools import cycle
+from pathlib import Path
 from queue import Queue
 from typing import Any, Final, Literal, Protocol
 
@@ -24,8 +26,8 @@ from av import error as averror
 from numpy.typing import NDArray
 
 from cinemill.catalogue import Field, Params
-from cinemill.errors import MediaError, OpenFailed
-from cinemill.media import soundgraph
+from cinemill.errors import EngineCrashed, MediaError, OpenFailed
+from cinemill.media import program, soundgraph
 from cinemill.media.dv import blocks, packs
 from cinemill.media.dv.blocks import Standard
 from cinemill.media.native import of_native
@@ -99,6 +101,7 @@ class Live:
         if video.codec_context.name == "dvvideo":
             pal = video.height == 576
             self.standard = Standard(pal, 1, "4:2:0" if pal else "4:1:1")
+            self.rate = self.standard.rate  # libavformat says none of a raw stream
 
     def arrivals(self) -> Iterator[Arrival]:
         if len(self._containers) == 1:
@@ -153,6 +156,35 @@ def _frame(native: av.VideoFrame, sar: Fraction | None) -> Frame:
 def _floats(native: Any) -> Audio:
     (whole,) = av.AudioResampler("flt", native.layout.name, native.sample_rate).resample(native) or [native]
     return soundgraph.of_native(whole)
+
+
+def _to_and_fro(way: int, length: int) -> int:
+    """Where somebody is who walks up and down a stretch."""
+    return min(way % (2 * length), 2 * length - way % (2 * length))
+
+
+class Grabbed(Live):
+    """A deck that a program listens to, which sends DV to its standard output."""
+
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        """Begins to listen. Raises OpenFailed with what the program said."""
+        self._ending = ExitStack()
+        self._program = self._ending.enter_context(program.child(command, Path(command[0]).name))
+        assert self._program.process.stdout
+        try:
+            super().__init__(name, [(f"pipe:{self._program.process.stdout.fileno()}", "dv", {})])
+        except OpenFailed:
+            self._ending.close()
+            said = "; ".join(self._program.hear_out()) or "nothing"
+            raise OpenFailed(f"{name} sends no pictures; {self._program.name} said: {said}") from None
+
+    def arrivals(self) -> Iterator[Arrival]:
+        with self._ending:
+            yield from super().arrivals()
+            try:
+                self._program.finish()
+            except EngineCrashed as error:
+                raise MediaError(f"{self.name} stopped sending: {error.sentence}") from None
 
 
 class MockTape(Params):
@@ -316,7 +348,7 @@ class Mock:
         else:
             scene, number = shown
             texture = self._textures[scene % 2]
-            y, x = (3 * number) % (texture.shape[0] - height), (5 * number) % (texture.shape[1] - width)
+            y, x = _to_and_fro(3 * number, texture.shape[0] - height), _to_and_fro(5 * number, texture.shape[1] - width)
             luma = texture[y : y + height, x : x + width]
             small = np.full((height // 2, width // 2), 110 + 20 * (scene % 2), np.uint8)
             planes = (luma, small, small[::-1])
@@ -325,7 +357,9 @@ class Mock:
     @cached_property
     def _loops(self) -> list[list[bytes]]:
         """Two scenes as DV, with sound."""
-        return [self._coded([(scene, number) for number in range(_LOOP)]) for scene in range(2)]
+        # There by even places and back by odd ones: nothing leaps where it begins again, and nothing is there twice.
+        places = [*range(0, _LOOP, 2), *range(_LOOP - 1, 0, -2)]
+        return [self._coded([(scene, place) for place in places]) for scene in range(2)]
 
     @cached_property
     def _blue(self) -> list[bytes]:

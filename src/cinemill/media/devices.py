@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import struct
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from cinemill.errors import EngineCrashed, OpenFailed
+from cinemill.errors import EngineCrashed, MissingEngine, OpenFailed
 from cinemill.media import program
 
 System = Literal["dshow", "avfoundation", "v4l2", "firewire", "decklink", "mock"]
@@ -65,10 +66,14 @@ def _of_system() -> Iterable[Device]:
     return [*v4l2(), *firewire()]
 
 
+_LINES: Final = 10_000
+"""Of a listing: the options of a device alone may be hundreds, and whoever streams has dozens of virtual devices."""
+
+
 def _listing(format: str, address: str, what: str = "devices") -> str:
     """What FFmpeg lists of the devices of a format, or of one of them; it calls that an error each time."""
     arguments = ["-loglevel", "info", f"-list_{what}", "true", "-f", format, "-i", address]
-    with contextlib.suppress(EngineCrashed), program.running(arguments) as child:
+    with contextlib.suppress(EngineCrashed), program.running(arguments, _LINES) as child:
         child.process.wait()
         return "\n".join(child.hear_out())
     return ""
@@ -257,7 +262,7 @@ def firewire(sys_: Path = Path("/sys")) -> list[Device]:
         if not any(_told(unit / "version") == _AVC[1] for unit in units):
             continue
         name = " ".join(filter(None, (_told(device / "vendor_name"), _told(device / "model_name")))) or "DV device"
-        note = "its stream comes by `dvgrab -format raw - | cinemill capture - -o tape.dv`."
+        note = None if shutil.which("dvgrab") else "its stream comes through dvgrab, which is not installed."
         found.append(Device(_told(device / "guid") or device.name, name, "firewire", "dv", note=note))
     return found
 
@@ -290,6 +295,18 @@ def find(asked: str | None, known: Iterable[Device]) -> Device:
     )
 
 
+def grabber(device: Device) -> list[str]:
+    """The program that sends what a deck on FireWire plays to its standard output, as it comes. Raises MissingEngine.
+
+    Without splitting, so that the whole tape is one stream. dvgrab tells the deck to play.
+    """
+    dvgrab = shutil.which("dvgrab")
+    if dvgrab is None:
+        raise MissingEngine(f"{device.name} needs dvgrab, which is not installed: `apt install dvgrab` brings it.")
+    chosen = ["-guid", device.id.removeprefix("0x")] if device.id.startswith("0x") else []
+    return [dvgrab, *chosen, "-format", "raw", "-size", "0", "-"]
+
+
 Source = tuple[str, str | None, dict[str, str]]
 """What libavdevice opens: address, format, options."""
 
@@ -297,7 +314,10 @@ Source = tuple[str, str | None, dict[str, str]]
 def sources(device: Device, socket: str | None = None, standard: str | None = None) -> list[Source]:
     """How a device is opened, pictures first, at one of its sockets. Raises OpenFailed."""
     if device.system in ("firewire", "decklink", "mock"):
-        raise OpenFailed(f"{device.name} cannot be opened here: {device.note or 'it needs an FFmpeg with DeckLink.'}")
+        other = (
+            "its stream comes through dvgrab." if device.system == "firewire" else "it needs an FFmpeg with DeckLink."
+        )
+        raise OpenFailed(f"{device.name} cannot be opened here: {device.note or other}")
     if device.system == "dshow":
         pins = crossbar(_listing("dshow", f"video={device.id}", "options")) if socket else {}
         chosen = {"crossbar_video_input_pin_number": str(pins[_socket(socket, device, list(pins))])} if socket else {}

@@ -35,13 +35,17 @@ def ffmpeg() -> str:
 _SPEAKER: Final = re.compile(r"^(\[[^\]]*\] )+")
 
 
-class Child:
-    """A running program: its pipes, and what it said last on stderr."""
+_LAST: Final = 20
+"""Lines of stderr that are kept: a complaint is at the end."""
 
-    def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
+
+class Child:
+    """A running program: its pipes, and what it said last on stderr, `lines` of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], name: str, lines: int = _LAST) -> None:
         self.process = process
         self.name = name
-        self._said: deque[str] = deque(maxlen=20)
+        self._said: deque[str] = deque(maxlen=lines)
         self._listener = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
         self._listener.start()
 
@@ -65,15 +69,16 @@ class Child:
 
 
 @contextmanager
-def running(arguments: Sequence[str]) -> Generator[Child, None, None]:
+def running(arguments: Sequence[str], lines: int = _LAST) -> Generator[Child, None, None]:
     """Run ffmpeg with `arguments`, as `child` does."""
-    with child([ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments], "ffmpeg") as ours:
+    with child([ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments], "ffmpeg", lines) as ours:
         yield ours
 
 
 @contextmanager
-def child(command: Sequence[str], name: str) -> Generator[Child, None, None]:
-    """Run `command`, called `name`, pipes on stdin and stdout; killed when the block is left early.
+def child(command: Sequence[str], name: str, lines: int = _LAST) -> Generator[Child, None, None]:
+    """Run `command`, called `name`, pipes on stdin and stdout; killed when the block is left early. The last `lines` of
+    its stderr are kept.
 
     On Linux it dies with the thread that started it, which therefore has to see it through.
     """
@@ -84,7 +89,7 @@ def child(command: Sequence[str], name: str) -> Generator[Child, None, None]:
         stderr=subprocess.PIPE,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
-    started = Child(process, name)
+    started = Child(process, name, lines)
     try:
         yield started
     finally:

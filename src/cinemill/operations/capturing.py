@@ -252,13 +252,17 @@ class _Watcher:
     """Looks at what arrives and says in `state` what is wrong with it."""
 
     def __init__(self, deck: Deck, state: State) -> None:
+        from cinemill.measure.scenes import Finder
+
         self.rate = float(deck.rate)
         self.standard = deck.standard
         self.state = state
         self._number = -1
         self._last: Any = None
         self._blank_from: float | None = None
-        self._glances: deque[Any] = deque(maxlen=2)
+        self._scenes = Finder()
+        self._glances: deque[tuple[Any, float]] = deque(maxlen=16)
+        """The last glances with their times; a scene is known some pictures after it began."""
         self._clipping = False
         self._samples = 0
         self._sound_from: float | None = None
@@ -276,6 +280,7 @@ class _Watcher:
             self.state.seen.append(Seen("dropped", at, missing))
         self._number = number
         flat = self._looked(picture, at)
+        self._glanced(picture, at)
         if not flat and self._is_again(picture):
             self.state.doubled += 1
             self.state.seen.append(Seen("doubled", at))
@@ -292,7 +297,7 @@ class _Watcher:
         )
 
     def _looked(self, picture: Picture, at: float) -> bool:
-        """Levels, blanks, clipping and scenes; whether the picture shows nothing."""
+        """Levels, blanks and clipping; whether the picture shows nothing."""
         import numpy as np
 
         small = picture.frame.planes[0][::4, ::4]
@@ -310,6 +315,18 @@ class _Watcher:
         self._clipping = clipped
         return flat
 
+    def _glanced(self, picture: Picture, at: float) -> None:
+        from cinemill.measure.scenes import glance
+
+        one = glance(picture.frame)
+        self._glances.append((one, at))
+        self._scene(self._scenes.take(one))
+
+    def _scene(self, start: Any) -> None:
+        at = next((at for one, at in self._glances if one is start), 0.0)
+        if at:  # the first one begins the capture
+            self.state.seen.append(Seen("scene", at))
+
     def _unblank(self, at: float) -> None:
         if self._blank_from is not None and at - self._blank_from >= _BLANK:
             count = round((at - self._blank_from) * self.rate)
@@ -321,6 +338,8 @@ class _Watcher:
         return 0.0 if self._blank_from is None else at - self._blank_from
 
     def end(self) -> None:
+        for start in self._scenes.rest():
+            self._scene(start)
         self._unblank(self.state.seconds)
 
     def _timecode(self, picture: Picture, at: float) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cinemill.media.dv.blocks import Standard
-    from cinemill.media.dv.tape import Picture
+    from cinemill.media.dv.tape import Picture, Piece
 
 
 @dataclass
@@ -98,8 +98,15 @@ def followed(source: Path, standard: Standard, found: Found) -> Iterator[tuple[P
     """Each picture and whether a recording begins with it; `found` grows meanwhile."""
     from cinemill.media.dv import tape
 
+    return noted(tape.pieces(source, standard), standard, found)
+
+
+def noted(pieces: Iterable[Piece], standard: Standard, found: Found) -> Iterator[tuple[Picture, bool]]:
+    """As `followed`, of pictures from anywhere."""
+    from cinemill.media.dv import tape
+
     cutter, runs = tape.Cutter(standard), tape.Runs(standard)
-    for picture in tape.examined(tape.pieces(source, standard), standard):
+    for picture in tape.examined(pieces, standard):
         begins = cutter.begins(picture)
         found.note(picture, begins)
         found.run_on(picture, runs.jump(picture) != 0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cinemill.operations.wishes import Restore
 
 ORDER = (
+    "inpaint",
     "dropouts",
     "head-switch",
     "chroma-align",
@@ -107,7 +108,7 @@ def _wanted(params: Restore, told: Sequence[Advice]) -> Iterator[Remedy]:
     """What the user wants done although nothing asks for it."""
     found = {one.name for one in told}
     for name in ORDER:
-        if name not in found and _wish(params, name) == "yes":
+        if name not in found and name != "inpaint" and _wish(params, name) == "yes":
             why = _STEADY if name == "stabilise" else f"{name}: nothing asks for it but you."
             yield Remedy(_settled(params, Advice("", "", name)), why)
 

@@ -6,16 +6,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cinemill.errors import UnsupportedMedia
 from cinemill.filters import Chain, text
 from cinemill.operations import Request, advice, operation, remedies
+from cinemill.operations.advice import Advice
 from cinemill.operations.video import VideoDecided, VideoOperation, indexed, middle
 from cinemill.operations.wishes import Restore
 
 if TYPE_CHECKING:
     from cinemill.media.read import Index
-    from cinemill.media.types import MediaInfo
+    from cinemill.media.types import MediaInfo, VideoTrack
 
 
+_LOOKS = 500
+"""Pictures of a DV tape that are asked for damage."""
+_REACH = 5
+"""Pictures before and after in which it is looked for what a damaged block hid; damage seldom lasts."""
 _WINDOWS, _WINDOW_FRAMES = 8, 40
 """Stretches of the file that are looked at: enough to choose by, in a few seconds."""
 
@@ -37,7 +43,7 @@ class RestoreOperation(VideoOperation[Restore]):
         video, index = read.picture_of(info), indexed(info)
         # Scenes are of no use here, and looking for them takes long.
         found = analysis.analyse(info, index, windows=_WINDOWS, window_frames=_WINDOW_FRAMES, scan="none")
-        return remedies.chosen(params, advice.advice(found, video), video)
+        return remedies.chosen(params, [*_of_deck(info, video), *advice.advice(found, video)], video)
 
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         return middle(params.preview, info, index)
@@ -51,6 +57,23 @@ class RestoreOperation(VideoOperation[Restore]):
             _write_sheet(request, decided, output)
         if request.params.export_vpy:
             _write_script(request, decided)
+
+
+def _of_deck(info: MediaInfo, video: VideoTrack) -> list[Advice]:
+    """What the deck of a DV tape says of its damage, block by block."""
+    from cinemill.media.dv.damage import damage
+
+    if video.codec != "dvvideo":
+        return []
+    try:
+        hurt, looked = damage(info.path).sampled(_LOOKS)
+    except UnsupportedMedia:
+        return []
+    if not hurt:
+        return []
+    step = text.step("inpaint", {"damage": str(info.path.resolve()), "window": _REACH})
+    found = f"The deck could not read some blocks, in {hurt} of {looked} pictures that were looked at."
+    return [Advice(found, "They are filled with what is seen there in other pictures.", str(step))]
 
 
 def sheet_of(output: Path) -> Path:

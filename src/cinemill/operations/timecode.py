@@ -13,7 +13,7 @@ from cinemill.errors import OutputRefused
 from cinemill.media import clock
 from cinemill.operations import Chunk, Decided, Operation, Request, operation
 
-_SUFFIXES: Final = (".csv", ".json", ".scc")
+_SUFFIXES: Final = (".csv", ".json", ".scc", ".srt")
 _GRAPH: Final = "readvitc=scan_max={lines},readeia608=scan_max={lines}:chp=1"
 
 
@@ -24,6 +24,8 @@ class ReadTimecode(Params):
     """How many lines from the top to look at."""
     channel: int = Field(0, ge=0, le=63)
     """Channel of the sound that carries LTC, counted from 0."""
+    page: str = Field("subtitle", pattern=r"subtitle|\*|[1-8][0-9]{2}")
+    """Page of the teletext of a broadcast, such as 888, for .srt; subtitle is any that says it is subtitles."""
 
 
 class TimecodeDecided(Decided):
@@ -32,10 +34,10 @@ class TimecodeDecided(Decided):
 
 @operation
 class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
-    """Read the timecode of an analog tape, VITC and LTC, and its line 21 captions.
+    """Read the timecode of an analog tape, VITC and LTC, and its line 21 captions; the teletext of a broadcast.
 
-    With -o, a line a picture (.csv), everything (.json), or the captions (.scc). The capture must hold the lines above
-    the picture.
+    With -o, a line a picture (.csv), everything (.json), the captions (.scc), or subtitles from teletext (.srt). The
+    capture must hold the lines above the picture.
     """
 
     name = "timecode"
@@ -53,6 +55,8 @@ class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
         if request.output and request.output.suffix.lower() not in _SUFFIXES:
             raise OutputRefused(f"{request.output}: timecode becomes {', '.join(_SUFFIXES)}.")
         info = read.probe(request.inputs[0])
+        if _wants_teletext(request):
+            return TimecodeDecided(pictures=1)
         read.picture_of(info)
         return TimecodeDecided(pictures=len(read.index(info).pts))
 
@@ -61,6 +65,11 @@ class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
 
     def part(self, request: Request[ReadTimecode], decided: TimecodeDecided, chunk: Chunk, path: Path) -> Iterator[int]:
         params = request.params
+        if _wants_teletext(request):
+            from cinemill.media import teletext
+
+            path.write_text(json.dumps({"srt": teletext.subtitles(request.inputs[0], params.page)}), "utf-8")
+            return
         found: dict[str, list[Any]] = {"pictures": [], "ltc": []}
         if params.source != "ltc":
             for line in _seen(request.inputs[0], params.lines):
@@ -75,12 +84,15 @@ class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
     ) -> Iterator[float]:
         if output and request.output:
             found = json.loads(parts[0].read_text("utf-8"))
-            write = {".csv": _write_csv, ".json": _write_json, ".scc": _write_scc}
+            write = {".csv": _write_csv, ".json": _write_json, ".scc": _write_scc, ".srt": _write_srt}
             write[request.output.suffix.lower()](found, output)
         yield 1.0
 
     def result(self, request: Request[ReadTimecode], decided: TimecodeDecided, parts: Sequence[Path]) -> dict[str, Any]:
         found = json.loads(parts[0].read_text("utf-8"))
+        if _wants_teletext(request):
+            cues = found["srt"].count(" --> ")
+            return {"cues": cues, "notes": [] if cues else [f"page {request.params.page} says nothing."]}
         vitc = [(one["time"], one["vitc"]) for one in found["pictures"] if one["vitc"]]
         captions = sum(bool(one["captions"]) for one in found["pictures"])
         rows = [
@@ -92,6 +104,10 @@ class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
         told = [f"line 21 speaks in {captions} pictures."] if captions else nothing
         counts = {"vitc": len(vitc), "ltc": len(found["ltc"]), "captions": captions}
         return {**counts, "notes": told, "table": [["what", "words", "first", "at", "last"], *rows] if rows else []}
+
+
+def _wants_teletext(request: Request[ReadTimecode]) -> bool:
+    return bool(request.output) and request.output.suffix.lower() == ".srt"  # type: ignore[union-attr]
 
 
 def _seen(path: Path, lines: int) -> Iterator[dict[str, Any]]:
@@ -125,6 +141,10 @@ def _write_csv(found: dict[str, Any], output: Path) -> None:
 
 def _write_json(found: dict[str, Any], output: Path) -> None:
     output.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+def _write_srt(found: dict[str, Any], output: Path) -> None:
+    output.write_text(found["srt"], "utf-8")
 
 
 def _write_scc(found: dict[str, Any], output: Path) -> None:

@@ -18,8 +18,10 @@ class Restore(VideoOutput):
     deinterlace: Literal["learned", "bwdif", "w3fdif", "yadif", "estdif", "nnedi", "qtgmc"] = "learned"
     """How interlaced pictures become full ones. learned is our network; bwdif the best of the fast ones; qtgmc and
     nnedi are an engine to install."""
+    inpaint: Choice = "auto"
+    """Fill the blocks that the deck of a DV tape could not read. Here and below, auto does so where some were found."""
     dropouts: Choice = "auto"
-    """Fill the streaks that lost signal leaves on a tape. Here and below, auto does so where some were found."""
+    """Fill the streaks that lost signal leaves on a tape."""
     head_switch: int | None = Field(None, ge=0, le=64, unit="rows")
     """Fill so many torn rows at the bottom; left out, as many as were found."""
     chroma_align: float | None = Field(None, ge=-32, le=32, unit="px")

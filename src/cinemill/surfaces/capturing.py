@@ -126,6 +126,8 @@ def opened(asked: str | None, input: str | None, standard: str | None) -> Deck:
     if asked == "-" or (asked and Path(asked).exists() and not asked.startswith("/dev/video")):
         return decks.Live(asked, [("pipe:0" if asked == "-" else f"file:{asked}", None, {})])
     device = known.find(asked, known.devices())
+    if device.system == "firewire":
+        return decks.Grabbed(device.name, known.grabber(device))
     return decks.Live(device.name, known.sources(device, input, standard))
 
 

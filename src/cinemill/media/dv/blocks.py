@@ -178,8 +178,17 @@ def damage_mask(blocks: Blocks, standard: Standard) -> NDArray[Any]:
 
     A block may hold bits of the other four of its segment; they are not counted in.
     """
+    return mask_of(spoilt(blocks, placed(blocks)), standard)
+
+
+def spoilt(blocks: Blocks, here: Marks) -> Marks:
+    """Which blocks of picture are not whole: bool (sequences, 135)."""
+    return ~whole(blocks, here)[:, PICTURES]
+
+
+def mask_of(spoilt: Marks, standard: Standard) -> NDArray[Any]:
+    """As `damage_mask`, of blocks that are known to be spoilt."""
     mask = np.zeros((standard.height, 720), np.uint8)
-    spoilt = ~whole(blocks, placed(blocks))[:, PICTURES]
     for left, top, width, height in corners(standard)[spoilt]:
         mask[top : top + height, left : left + width] = 255
     return mask

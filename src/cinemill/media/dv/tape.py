@@ -62,7 +62,7 @@ class Picture:
 def standard_of(path: Path) -> Standard:
     """What a file of DV is. Raises UnsupportedMedia where it holds none, OpenFailed."""
     head = b""
-    if _is_raw(path):
+    if is_raw(path):
         with path.open("rb") as file:
             if _seek(file) is not None:
                 head = file.read(SEQUENCE)
@@ -75,12 +75,12 @@ def standard_of(path: Path) -> Standard:
 
 def pieces(path: Path, standard: Standard) -> Iterator[Piece]:
     """The pictures of a file, one after another, whatever state they are in; a last one that breaks off is left out."""
-    if _is_raw(path):
+    if is_raw(path):
         yield from _raw(path, standard)
         return
     for data in _packets(path):
         if len(data) == standard.size:
-            picture = _blocks(data, standard)
+            picture = blocks_of(data, standard)
             yield Piece(picture, blocks.placed(picture))
 
 
@@ -92,7 +92,7 @@ def with_pictures(pieces: Iterable[Piece], standard: Standard) -> Iterator[tuple
 
 def examine(data: bytes, standard: Standard, number: int) -> Picture:
     """What is known of a picture that came alone, as the one of that number."""
-    picture = _blocks(data, standard)
+    picture = blocks_of(data, standard)
     return _known(Piece(picture, blocks.placed(picture)), standard, number)
 
 
@@ -173,7 +173,7 @@ class Cutter:
         return abs(moment - before.moment - passed) > _LEAP
 
 
-def _is_raw(path: Path) -> bool:
+def is_raw(path: Path) -> bool:
     """Whether a file is the stream itself and no container: its beginning, or a picture in its first megabyte."""
     with demux.opened(path) as container:
         return container.format.name == "dv"
@@ -195,9 +195,9 @@ def _raw(path: Path, standard: Standard) -> Iterator[Piece]:
         for data in iter(partial(file.read, standard.size), b""):
             if len(data) < standard.size:
                 return
-            picture = _blocks(data, standard)
+            picture = blocks_of(data, standard)
             placed = blocks.placed(picture)
-            if placed[0].mean() < _IN_PLACE and data[:4] not in _HEADS:
+            if not is_picture(data, placed):
                 file.seek(1 - len(data), 1)
                 found = _seek(file)
                 if found is None:
@@ -207,10 +207,15 @@ def _raw(path: Path, standard: Standard) -> Iterator[Piece]:
             following = None if placed.all() else _head_in(data)
             if following:  # bytes are lost, and those of the next picture were read already
                 file.seek(following - len(data), 1)
-                picture = _blocks(data[:following].ljust(standard.size, b"\0"), standard)
+                picture = blocks_of(data[:following].ljust(standard.size, b"\0"), standard)
                 placed = blocks.placed(picture)
             yield Piece(picture, placed, skipped)
             skipped = 0
+
+
+def is_picture(data: bytes, placed: Marks) -> bool:
+    """Whether so many bytes are a picture, however damaged: they begin as one, or its first blocks are in place."""
+    return data[:4] in _HEADS or float(placed[0].mean()) >= _IN_PLACE
 
 
 def _head_in(data: bytes) -> int | None:
@@ -232,5 +237,6 @@ def _seek(file: IO[bytes]) -> int | None:
     return None
 
 
-def _blocks(data: bytes, standard: Standard) -> Blocks:
+def blocks_of(data: bytes, standard: Standard) -> Blocks:
+    """The bytes of a picture as its blocks."""
     return np.frombuffer(data, np.uint8).reshape(standard.sequences, blocks.BLOCKS, blocks.BLOCK)
