@@ -17,5 +17,5 @@ def subtitles(path: Path, page: str) -> str:
     found = [one for one in probe.probe(path).of_kind("subtitle") if one.codec in ("dvb_teletext", "unknown")]
     if not found:
         raise UnsupportedMedia(f"{path.name} has no track of teletext.")
-    how = ["-txt_page", page, "-txt_format", "text", "-fix_sub_duration"]
-    return program.output_of([*how, "-i", f"file:{path}", "-map", f"0:{found[0].index}", "-c:s", "srt", "-f", "srt", "-"])
+    how = ["-txt_page", page, "-txt_format", "text", "-fix_sub_duration", "-i", f"file:{path}"]
+    return program.output_of([*how, "-map", f"0:{found[0].index}", "-c:s", "srt", "-f", "srt", "-"])

@@ -218,7 +218,7 @@ def read(address: str) -> Word | None:
         bucket, key, _ = files.split_path(address)
         try:
             answer = files.call_s3("get_object", Bucket=bucket, Key=key)
-            data = asyn.sync(files.loop, answer["Body"].read)
+            data: Any = asyn.sync(files.loop, answer["Body"].read)
         except FileNotFoundError:
             return None
         now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
