@@ -47,7 +47,6 @@ class Multiplex:
             self.data += bytes([0x47, (0x40 if first else 0) | pid >> 8, pid & 0xFF, flags]) + field + piece
             first = False
 
-
     def clock(self, seconds: float) -> None:
         """The time by which all others go, in a packet of its own."""
         base = round(seconds * 90000)
