@@ -112,8 +112,8 @@ def test_what_does_not_fit_is_refused(make: Make, tmp_path: Path) -> None:
     _, hurt = make("pal")
     with pytest.raises(InvalidParams, match="damage says where"):
         cinemill.run("process", hurt, tmp_path / "o.mkv", chain=f"inpaint=damage:{hurt}:box:10x10+0+0")
+    smaller = "deinterlace.bwdif,scale=height:288"
     with pytest.raises(InvalidParams, match="before anything changes the size"):
-        smaller = "deinterlace.bwdif,scale=height:288"
         cinemill.run("process", hurt, tmp_path / "o.mkv", chain=f"{smaller},inpaint=damage:{hurt}")
     with pytest.raises(OpenFailed, match="is not there"):
         cinemill.run("process", hurt, tmp_path / "o.mkv", chain="inpaint=damage:/none.dv")
