@@ -22,8 +22,13 @@ Style = Literal["pencil", "cartoon", "comic", "cinematic", "neural"]
 
 SHIMMERS: Final[tuple[Style, ...]] = ("neural",)
 """Styles that draw each frame by itself and anew."""
-_ANCHORED: Final[tuple[Style, ...]] = ("pencil", "comic")
-"""Styles whose strokes or dots can belong to what moves instead of to the paper."""
+_STEADIED: Final[dict[str, dict[str, Any]]] = {
+    "pencil": {"anchor": "scene", "paper": 0.1},
+    "comic": {"anchor": "scene"},
+}
+"""What is set so that strokes and dots belong to what moves instead of to the paper, and rough paper does not shine
+through.
+"""
 _SHEETS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 _VARIANTS: Final = (
     ("pencil", "pencil"),
@@ -131,8 +136,8 @@ _CELL = 360
 def styled(params: Stylize) -> Chain:
     """The filters of a style. Raises InvalidParams when `values` do not fit it."""
     steady = params.temporal == "on" or (params.temporal == "auto" and params.style in SHIMMERS)
-    anchor = {"anchor": "scene"} if steady and params.style in _ANCHORED else {}
-    given = {"strength": params.strength, **anchor, **_values(params)}
+    steadied = _STEADIED.get(params.style, {}) if steady else {}
+    given = {"strength": params.strength, **steadied, **_values(params)}
     step = text.step(params.style, given)
     return Chain((step, text.step("temporal", {})) if steady and params.strength else (step,))
 
