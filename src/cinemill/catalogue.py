@@ -235,6 +235,7 @@ class Registry(Generic[T]):
 # Declared where the items are, typed there too; the registries live here so that there is one place to look.
 filters: Registry[Any] = Registry("filter", "cinemill.filters")
 operations: Registry[Any] = Registry("operation", "cinemill.operations")
+sessions: Registry[Any] = Registry("session", "cinemill.operations.sessions")
 
 
 class Preset(Params):

@@ -109,6 +109,12 @@ class UnsupportedMedia(RequestError):
     pass
 
 
+class NotTaken(UnsupportedMedia):
+    """A file that is not what the studio works with, whatever it is called."""
+
+    http_status = 415
+
+
 class OutputRefused(RequestError):
     pass
 

@@ -5,8 +5,11 @@ The TOML file is `$XDG_CONFIG_HOME/cinemill/settings.toml`; `CINEMILL_CONFIG` na
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -104,6 +107,34 @@ def config_file() -> Path:
     """The settings file that is read, whether or not it exists."""
     named = os.environ.get("CINEMILL_CONFIG")
     return Path(named) if named else _xdg("XDG_CONFIG_HOME", ".config") / "settings.toml"
+
+
+def keep(values: Mapping[str, bool | int | float | str]) -> None:
+    """Write settings into the file; what else is in it stays as it is. Raises InvalidParams, and OSError where nothing
+    may be written."""
+    path = config_file()
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    tables = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    for name, value in values.items():
+        line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+        at = next((number for number in range(tables) if re.match(rf"\s*{name}\s*=", lines[number])), None)
+        if at is None:
+            lines.insert(tables, line)
+            tables += 1
+        else:
+            lines[at] = line
+    text = "\n".join([*lines, ""])
+    try:
+        read = tomllib.loads(text)
+        Settings.model_validate({key: value for key, value in read.items() if key in Settings.model_fields})
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        told = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise InvalidParams(f"{path} could not be read any more: {told}.") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    passing = path.with_suffix(".tmp")
+    passing.write_text(text, "utf-8")
+    passing.replace(path)
+    settings.cache_clear()
 
 
 @lru_cache

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
 import struct
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -190,6 +192,59 @@ def test_html_in_names_is_never_served_as_html(server: Server) -> None:
     got = server.ask("GET", answer.json["url"])
     assert got.headers["content-disposition"].startswith("attachment")
     assert got.headers["x-content-type-options"] == "nosniff"
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("film.mp4", b"not here")
+    return file.getvalue()
+
+
+STRANGERS = {
+    "film.mp4": (archive(), "a ZIP archive"),
+    "song.mp3": (b"\x7fELF\2\1\1" + bytes(200), "a program"),
+    "still.png": (b"MZ\x90\0" + bytes(300), "a program"),
+    "weights.pth": (archive(), "a ZIP archive"),
+    "a.mkv": (b"#!/bin/sh\nrm -rf /\n", "a program"),
+    "diary.mp4": (b"Dear diary\n" * 100, "no film, sound, picture or text"),
+    "noise.webm": (bytes(range(256)) * 16, "no film, sound, picture or text"),
+    "nothing.mp4": (b"", "no film, sound, picture or text"),
+    "unknown": (bytes(range(256)) * 16, "no film, sound, picture or text"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_is_no_media_is_refused_at_once_whatever_it_is_called(server: Server, name: str) -> None:
+    data, told = STRANGERS[name]
+    before = server.ask("GET", "/api/files").json["files"]
+    begun = server.ask("POST", f"/api/uploads?name={name}&size={len(data)}") if data else None
+    answers = [
+        server.form("/api/files", [("file", (name, data))]),
+        server.ask("POST", f"/api/files?name={name}", data, content_type="application/octet-stream"),
+        server.form("/api/jobs/convert", [("file", (name, data))]),
+        *([server.ask("PATCH", f"/api/uploads/{begun.json['id']}?offset=0", data)] if begun else []),
+    ]
+    for answer in answers:
+        assert answer.status == 415, answer.body
+        assert answer.error.startswith(f"{name} is {told}")
+    assert server.ask("GET", "/api/files").json["files"] == before
+    assert not [path for path in (server.folder / "files" / "partial").glob("*") if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("said.srt", "1\n00:00:01,000 --> 00:00:02,000\nGrüße\n".encode("cp1252")),
+        ("board.json", b'{"scenes": []}'),
+        ("look.cube", b"LUT_3D_SIZE 2\n" + b"0 0 0\n" * 8),
+        ("text", "naïve 日本".encode()),
+        ("picture.gif", b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff\x2c"
+         + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\x02\x02\x44\x01\0;"),
+    ],
+)  # fmt: skip
+def test_what_the_studio_works_with_is_taken(server: Server, name: str, data: bytes) -> None:
+    assert server.form("/api/files", [("file", (name, data))]).status == 201
 
 
 def test_too_much_is_refused_and_not_kept(server: Server) -> None:

@@ -41,6 +41,8 @@ _IDLE: Final = 0.5
 """Seconds of processor time below which a job that has said nothing is taken to do nothing."""
 _LONGEST_LOG: Final = 16 << 20
 _GIB: Final = 1 << 30
+_DECKS: Final = 4
+"""Captures at once: a tape that plays does not wait for its turn, so they have a lane of their own."""
 
 
 @dataclass(frozen=True)
@@ -334,9 +336,10 @@ class Keeper:
 
 
 def _lanes(cpu: int) -> dict[str, list[dict[str, str]]]:
-    """What runs beside each other: one job a graphics processor, and on the cores a few."""
+    """What runs beside each other: one job a graphics processor, on the cores a few, and captures."""
     devices = [gpu.alone for gpu in gpus() if gpu.alone]
-    return {"cpu": [{}] * (cpu or max(2, cores() // 4)), **({"gpu": devices} if devices else {})}
+    rest = {"gpu": devices} if devices else {}
+    return {"cpu": [{}] * (cpu or max(2, cores() // 4)), **rest, "deck": [{}] * _DECKS}
 
 
 def _reason(code: int | None, log: str) -> CinemillError:

@@ -226,9 +226,9 @@ class Queue:
         """Put a job at the end of those of its `priority`; a higher one comes first.
 
         `options` are preset, chunk_seconds, overwrite, metrics, on, name (of the output in the job's own folder), lane
-        (cpu or gpu) and confined (see `jobs/confine.py`); what else is in them is the asker's. Without `output` the job
-        makes its file in its own folder. An `id` that is there already gives back that job. Raises RequestError and
-        QueueFull.
+        (cpu, gpu or deck) and confined (see `jobs/confine.py`); what else is in them is the asker's. Without `output`
+        the job makes its file in its own folder. An `id` that is there already gives back that job. Raises RequestError
+        and QueueFull.
         """
         options = dict(options or {})
         asked = request(operation, inputs, output, params, options.get("preset"))

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -60,6 +60,9 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._partial = folder / "partial"
+        self.judge: Callable[[Path], None] = lambda path: None
+        """Looks at a file that has arrived whole, under its own suffix, before it is given a place. Raises what speaks
+        against it, and nothing is kept then."""
 
     def keep(self, source: Path, name: str, *, move: bool = False) -> Stored:
         """Put a copy of a file on the shelf, or the file itself. Raises RequestError for one that cannot be read."""
@@ -149,9 +152,11 @@ class Shelf:
         if partial.sha256 and digest != partial.sha256:
             self.abandon(partial.id)
             raise RequestError(f"{partial.name} has arrived damaged: its SHA-256 is not the announced one.")
-        stored = self._place(path, partial.name, digest)
-        self.abandon(partial.id)
-        return stored
+        try:
+            return self._place(path, partial.name, digest)
+        finally:
+            for left in (path, path.with_name(f"{partial.id}.json")):
+                left.unlink(missing_ok=True)
 
     def abandon(self, id: str) -> None:
         """Throw an upload away. Raises NotHere."""
@@ -167,7 +172,7 @@ class Shelf:
             with suppress(OSError):
                 if path.stat().st_mtime < time.time() - 86400:
                     freed += path.stat().st_size
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
         stored = sorted(self, key=lambda one: one.used)
         total = sum(one.size for one in stored)
         for one in stored:
@@ -188,6 +193,7 @@ class Shelf:
             passing.unlink(missing_ok=True)
             self.touch(id)
             return found
+        self._judge(passing, name)
         folder = self.folder / id
         folder.mkdir(parents=True, exist_ok=True)
         if others := self.same(digest):
@@ -202,6 +208,17 @@ class Shelf:
         unfinished.write_text(json.dumps(about), "utf-8")
         unfinished.replace(folder / "about.json")
         return self.get(id)
+
+    def _judge(self, passing: Path, name: str) -> None:
+        """Under the name that it is to have: some formats are known by that too."""
+        folder = passing.with_name(f"{passing.name}.seen")
+        folder.mkdir()
+        try:
+            passing.replace(folder / name)
+            self.judge(folder / name)
+            (folder / name).replace(passing)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _read(self, id: str) -> Stored | None:
         about = self.folder / id / "about.json"

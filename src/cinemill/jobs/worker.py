@@ -128,8 +128,9 @@ def _confine(queue: Queue, job: Job, asked: Any) -> None:
     for path in named:
         if not any(folder in path.parents for folder in shared):
             raise NotAllowed(f"{path.name} lies outside of the studio and may not be read; upload it.")
-    writing = [queue.folder, settings().state_dir, settings().cache_dir, *([job.output.parent] if job.output else [])]
-    for folder in (settings().state_dir, settings().cache_dir):
+    own = [settings().state_dir, settings().cache_dir, *operation.writes(asked.params)]
+    writing = [queue.folder, *own, *([job.output.parent] if job.output else [])]
+    for folder in own:
         folder.mkdir(parents=True, exist_ok=True)
     confine(named, writing, network=bool(job.params.get("download")))
 

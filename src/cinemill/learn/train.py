@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -36,6 +36,7 @@ Floats = Any
 """float32 array."""
 Example = tuple[Floats, Floats]
 """What is given and what should come out, (channels, height, width) from 0 to 1."""
+DEVICES: Final = ("auto", "cpu", "cuda", "mps")
 _WARMING: Final = 200
 """Steps in which the rate rises to its full size, or a tenth of all, if that is less."""
 _LAST: Final = 0.02
@@ -294,6 +295,33 @@ def progress(folder: Path) -> list[dict[str, Any]]:
     path = folder / "progress.jsonl"
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return [json.loads(line) for line in lines if _step_of(line) < 1 << 62]
+
+
+@torch.inference_mode()
+def compared(nets: Mapping[str, nn.Module], held: Sequence[Example], folder: Path, most: int = 6) -> int:
+    """Write of examples what is given, what each network makes of it, and what is wanted: NUMBER-NAME.jpg; how many."""
+    from cinemill.measure import sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (given, wanted) in enumerate(held[:most]):
+        height, width = wanted.shape[1:]
+        made = {name: net.eval()(_one(given))[0].numpy() for name, net in nets.items()}
+        for name, values in {"given": given, **made, "wanted": wanted}.items():
+            shown = _shown(values, height, width)
+            (folder / f"{number:02d}-{name}.jpg").write_bytes(sheet.jpeg(shown, 94))
+    return min(most, len(held))
+
+
+def device_of(asked: str) -> str:
+    """Where torch learns: cpu, cuda or mps; auto is the quickest there is. Raises InvalidParams."""
+    if asked not in DEVICES:
+        raise InvalidParams(f"--device {asked} is refused: choose {', '.join(DEVICES)}.")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if asked == "auto":
+        return next(word for word in ("cuda", "mps", "cpu") if there[word])
+    if not there[asked]:
+        raise InvalidParams(f"--device {asked}: torch finds none on this machine.")
+    return asked
 
 
 def _sample(net: nn.Module, example: Example, path: Path) -> None:

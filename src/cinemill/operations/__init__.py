@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cinemill.catalogue import FileKind, Params, file_kinds, operations
+from cinemill.catalogue import FileKind, Params, file_kinds, operations, sessions
 from cinemill.catalogue import preset as named_preset
 from cinemill.storage import elsewhere
 
@@ -94,6 +94,9 @@ class Operation(ABC, Generic[P, D]):
     """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"
     example: ClassVar[str] = ""
+    ends_when_asked: ClassVar[bool] = False
+    """Whether whoever wants no more of it says so by a file `stop` in the folder that it is told, and has what there
+    is; it neither rests nor is begun again."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Options that other tools have and this one refuses, without their hyphens: why, and what does it instead."""
 
@@ -112,6 +115,10 @@ class Operation(ABC, Generic[P, D]):
     @abstractmethod
     def decide(self, request: Request[P]) -> D:
         """Look at the inputs and settle everything. Writes nothing. Raises whatever makes the work impossible."""
+
+    def writes(self, params: P) -> tuple[Path, ...]:
+        """Folders beside that of the output that it writes into."""
+        return ()
 
     def models(self, decided: D) -> tuple[str, ...]:
         """The models, by name or file, that the work needs. Their weights decide the result too."""
@@ -186,9 +193,16 @@ def operation(cls: O) -> O:
     return cls
 
 
+def session(cls: O) -> O:
+    """Register something that only a studio with people at it does, in its queue like any operation: it is watched
+    while it goes on, and ended by whoever asked for it. The command line has a command of its own for each."""
+    sessions.add(cls.name, cls(), f"{cls.__module__}.{cls.__name__}")
+    return cls
+
+
 def get(name: str) -> Operation[Any, Any]:
-    """The operation called `name`. Raises UnknownName."""
-    return operations.get(name)
+    """The operation, or the session, called `name`. Raises UnknownName."""
+    return sessions.get(name) if name not in operations and name in sessions else operations.get(name)
 
 
 def request(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cinemill.catalogue import Field, Params
-from cinemill.errors import DiskFull, MediaError
+from cinemill.errors import DiskFull, InvalidParams, MediaError
 
 if TYPE_CHECKING:
     from cinemill.media.decks import Arrival, Deck, Picture, Sound
@@ -95,6 +95,59 @@ _CLIPPED: Final = 0.02
 """Share of luma at either end of its range that is worth a word."""
 _PATIENCE: Final = 25
 """Pictures to wait for sound before a file begins."""
+
+
+def opened(asked: str | None, input: str | None, standard: str | None, *, files: bool = True) -> Deck:
+    """The deck that was asked for: a device by id or name, a mock with what is on its tape, and, with `files`, a file
+    or pipe in its place. Raises OpenFailed, InvalidParams."""
+    from cinemill.media import decks
+    from cinemill.media import devices as known
+
+    if asked and asked.partition(":")[0] in ("mock", "mock-dv"):
+        return decks.Mock(_mock(asked, standard))
+    if files and (asked == "-" or (asked and Path(asked).exists() and not asked.startswith("/dev/video"))):
+        return decks.Live(asked, [("pipe:0" if asked == "-" else f"file:{asked}", None, {})])
+    device = known.find(asked, known.devices())
+    if device.system == "firewire":
+        return decks.Grabbed(device.name, known.grabber(device))
+    return decks.Live(device.name, known.sources(device, input, standard))
+
+
+def _mock(asked: str, standard: str | None) -> Any:
+    from cinemill.media.decks import MockTape
+
+    name, _, written = asked.partition(":")
+    values: dict[str, Any] = {"dv": name == "mock-dv", **({"standard": standard} if standard else {})}
+    for pair in filter(None, written.split(",")):
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InvalidParams(f"{asked}: write mock:seconds=60,drops=3; {pair} has no value.")
+        values[key.strip()] = value.strip()
+    return MockTape.of(values, name)
+
+
+def watch(deck: Deck, folder: Path, stopped: Callable[[], bool] = lambda: False) -> Iterator[State]:
+    """Look at what `deck` plays and store nothing; else as `capture`. `folder` is on the disk that is told of."""
+    from cinemill.media.decks import Picture
+
+    state = State(deck.name, str(deck.rate), datetime.now(UTC).isoformat(timespec="seconds"))
+    watcher, first = _Watcher(deck, state), None
+    for arrival in deck.arrivals():
+        first = arrival.time if first is None else first
+        at = arrival.time - first
+        if not isinstance(arrival, Picture):
+            watcher.sound(arrival, at)
+            continue
+        watcher.picture(arrival, at)
+        state.seconds, state.pictures = at, state.pictures + 1
+        if state.pictures % 25 == 1:
+            state.free = shutil.disk_usage(folder).free
+        state.stopped = "asked" if stopped() else None
+        yield state
+        if state.stopped:
+            return
+    state.stopped = "end of tape"
+    yield state
 
 
 def capture(deck: Deck, params: Capture, path: Path, stopped: Callable[[], bool] = lambda: False) -> Iterator[State]:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cinemill.errors import Cancelled, InvalidParams, OutputRefused
+from cinemill.errors import Cancelled, OutputRefused
 from cinemill.surfaces.help import Command
 
 if TYPE_CHECKING:
-    from cinemill.media.decks import Deck
     from cinemill.operations.capturing import Seen, State
 
 
@@ -94,7 +93,7 @@ def capture(
     asked: dict[str, Any] = {"kind": kind, "length": length, "segment": segment, "keep_free": keep_free}
     asked |= {"stop_at_blank": stop_at_blank, "stop_at_break": stop_at_break or None}
     params = capturing.Capture.of({key: value for key, value in asked.items() if value is not None}, "capture")
-    deck = opened(device or named, input, standard)
+    deck = capturing.opened(device or named, input, standard)
     suffix = ".dv" if deck.standard else ".mkv"
     if output.suffix.lower() != suffix:
         raise OutputRefused(f"{output}: what comes from {deck.name} is stored as {suffix}.")
@@ -114,34 +113,6 @@ def capture(
                 raise
     assert state
     teller.end(replace(state, stopped=state.stopped or "asked"))
-
-
-def opened(asked: str | None, input: str | None, standard: str | None) -> Deck:
-    """The deck that was asked for. Raises OpenFailed, InvalidParams."""
-    from cinemill.media import decks
-    from cinemill.media import devices as known
-
-    if asked and asked.partition(":")[0] in ("mock", "mock-dv"):
-        return decks.Mock(_mock(asked, standard))
-    if asked == "-" or (asked and Path(asked).exists() and not asked.startswith("/dev/video")):
-        return decks.Live(asked, [("pipe:0" if asked == "-" else f"file:{asked}", None, {})])
-    device = known.find(asked, known.devices())
-    if device.system == "firewire":
-        return decks.Grabbed(device.name, known.grabber(device))
-    return decks.Live(device.name, known.sources(device, input, standard))
-
-
-def _mock(asked: str, standard: str | None) -> Any:
-    from cinemill.media.decks import MockTape
-
-    name, _, written = asked.partition(":")
-    values: dict[str, Any] = {"dv": name == "mock-dv", **({"standard": standard} if standard else {})}
-    for pair in filter(None, written.split(",")):
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise InvalidParams(f"{asked}: write mock:seconds=60,drops=3; {pair} has no value.")
-        values[key.strip()] = value.strip()
-    return MockTape.of(values, name)
 
 
 class _Teller:

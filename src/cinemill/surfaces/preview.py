@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from cinemill.operations.sessions.live import Watched, jpeg, scoped
+
 if TYPE_CHECKING:
-    from cinemill.media.decks import Arrival, Deck
+    from cinemill.media.decks import Deck
     from cinemill.media.types import Frame
 
 _INTERVAL: Final = 0.1
@@ -21,7 +22,6 @@ _PAGE: Final = (
     b"<style>body{margin:0;background:#111;display:flex;flex-wrap:wrap;gap:8px}img{max-width:100%}</style>"
     b'<img src="/live" alt="The picture"><img src="/scopes" alt="Its waveform and vectorscope">'
 )
-_SCOPES: Final = "split[a][b];[a]waveform=c=1:s=ire:g=green,scale=720:256[w];[b]vectorscope=m=color3:g=green[v]"
 
 
 class Preview:
@@ -48,7 +48,7 @@ class Preview:
 
     def watched(self, deck: Deck) -> Deck:
         """The same deck, whose pictures are shown."""
-        return _Watched(deck, self._show)
+        return Watched(deck, self._show)
 
     def _show(self, frame: Frame) -> None:
         with self._fresh:
@@ -65,7 +65,7 @@ class Preview:
                     return
                 last = self._frame
             assert last
-            yield _jpeg(_scoped(last) if scopes else last)
+            yield jpeg(scoped(last) if scopes else last)
             time.sleep(_INTERVAL)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -94,39 +94,3 @@ class Preview:
                 pass
 
         return Handler
-
-
-class _Watched:
-    """A deck whose pictures are handed to somebody else as well."""
-
-    def __init__(self, deck: Deck, show: Any) -> None:
-        self._deck, self._show = deck, show
-        self.name, self.rate, self.standard, self.bits = deck.name, deck.rate, deck.standard, deck.bits
-
-    def arrivals(self) -> Iterator[Arrival]:
-        from cinemill.media.decks import Picture
-
-        for arrival in self._deck.arrivals():
-            if isinstance(arrival, Picture):
-                self._show(arrival.frame)
-            yield arrival
-
-
-def _jpeg(frame: Frame) -> bytes:
-    import cv2
-    import numpy as np
-
-    from cinemill.media import lavfi
-
-    (rgb,) = lavfi.converted([frame], "rgb24")
-    bgr = np.ascontiguousarray(rgb.planes[0][..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
-
-
-def _scoped(frame: Frame) -> Frame:
-    """Waveform of luma, and the vectorscope, as one picture."""
-    from cinemill.media import lavfi
-
-    flat = replace(frame, field_order="progressive")
-    graph = f"{_SCOPES};[w]format=yuv444p[w2];[v]scale=256:256,format=yuv444p[v2];[w2][v2]hstack"
-    return next(lavfi.run(iter([flat]), graph))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cinemill.learn.lessons import Lesson, Outcome
     from cinemill.learn.train import Progress
 
-_DEVICES = ("auto", "cpu", "cuda", "mps")
-
 
 def train(
     task: Annotated[
@@ -81,7 +79,9 @@ def train(
         )
     values: dict[str, Any] = dict(_pair(text) for text in settings or [])
     values |= {"task": task, "good": good or [], "damage": damage, "pairs": pairs or [], "start": start}
-    _taught(values, name, precision, _device(device), restart, overwrite, as_json)
+    from cinemill.learn.train import device_of
+
+    _taught(values, name, precision, device_of(device), restart, overwrite, as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -89,19 +89,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise InvalidParams(f"{text!r} is refused: write --set NAME=VALUE, as in --set steps=600.")
     return name.strip().replace("-", "_"), value.strip()
-
-
-def _device(asked: str) -> str:
-    import torch
-
-    if asked not in _DEVICES:
-        raise InvalidParams(f"--device {asked} is refused: choose {', '.join(_DEVICES)}.")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if asked == "auto":
-        return next(word for word in ("cuda", "mps", "cpu") if there[word])
-    if not there[asked]:
-        raise InvalidParams(f"--device {asked}: torch finds none on this machine.")
-    return asked
 
 
 def _taught(

@@ -29,12 +29,18 @@ _CODING = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g
 
 @pytest.fixture(scope="session")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """short.mp4 (2 s), long.mp4 (10 min, more than anybody waits for), silent.mp4, said.wav, text.mp4 (no video)."""
+    """short.mp4 (2 s), long.mp4 (10 min, more than anybody waits for), silent.mp4, said.wav, text.mp4
+    (no video), worn.mp4 (four scenes)."""
     folder = tmp_path_factory.mktemp("films")
     clips.run("-i", Path(__file__).parents[2] / "speech" / "ten.ogg", "-t", 6, folder / "said.wav")
     clips.run(*_PICTURES, *_SOUND, "-t", 2, *_CODING, "-c:a", "aac", folder / "short.mp4")
     clips.run(*_PICTURES, "-t", 1, *_CODING, folder / "silent.mp4")
     clips.run(*_PICTURES, "-frames:v", 1, folder / "still.png")
+    scenes = ("testsrc2", "mandelbrot", "smptehdbars", "rgbtestsrc")
+    inputs = [word for name in scenes for word in ("-f", "lavfi", "-i", f"{name}=s=160x128:r=10")]
+    cut = "".join(f"[{n}]trim=end=1.2,format=yuv420p[s{n}];" for n in range(len(scenes)))
+    joined = f"{cut}{''.join(f'[s{n}]' for n in range(len(scenes)))}concat=n={len(scenes)},noise=alls=12:allf=t"
+    clips.run(*inputs, "-filter_complex", joined, "-c:v", "libx264", "-qp", 10, folder / "worn.mp4")
     clips.run(*_PICTURES, *_SOUND, "-t", 600, *_CODING, "-c:a", "aac", folder / "long.mp4")
     (folder / "text.mp4").write_text("Dear diary\n" * 100)
     return folder

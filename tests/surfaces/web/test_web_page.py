@@ -188,6 +188,43 @@ def test_what_goes_wrong_is_a_sentence(browse: Browse, films: Path) -> None:
     page.locator("#tool-convert").get_by_role("alert").filter(has_text="0 … 63").wait_for()
 
 
+def test_reports_are_seen_and_reach_nothing(browse: Browse, films: Path) -> None:
+    page = browse()
+    tab(page, "Toolbox")
+    page.locator("#toolbox-tool").get_by_label("Compare").check()
+    give(page, films / "silent.mp4")
+    give(page, films / "silent.mp4", place=1)
+    page.locator("button#run-compare").click()
+    card = badge(page, "Compare silent.mp4", "done")
+    frame = card.frame_locator("iframe.cm-report")
+    frame.locator("body").get_by_text("PSNR").first.wait_for()
+    assert card.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+    answer = page.request.get(card.get_by_role("link", name="Open by itself").evaluate("(link) => link.href"))
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert page.request.get(f"{answer.url}x").status == 404
+
+
+def test_settings_are_kept_where_the_command_line_reads_them(browse: Browse) -> None:
+    page = browse()
+    tab(page, "System")
+    page.get_by_role("button", name="Change settings").click()
+    page.locator("#system-settings").get_by_label("Keep days").fill("-1")
+    page.keyboard.press("Tab")
+    page.locator("button#system-keep").click()
+    page.get_by_role("alert").filter(has_text="Keep days must be 0 or more").wait_for()
+    page.locator("#system-settings").get_by_label("Keep days").fill("31")
+    page.keyboard.press("Tab")
+    page.locator("button#system-keep").click()
+    said = page.get_by_text(re.compile("Keep days changed, in")).inner_text()
+    file = Path(re.search(r"in (\S+settings.toml)", said)[1])  # type: ignore[index]
+    assert "keep_days = 31" in file.read_text("utf-8")
+    page.reload()
+    tab(page, "System")
+    page.get_by_role("button", name="Change settings").click()
+    assert page.locator("#system-settings").get_by_label("Keep days").input_value() == "31"
+
+
 def test_names_of_files_are_text_and_nothing_else(browse: Browse, films: Path, tmp_path: Path) -> None:
     named = tmp_path / "<img src=x onerror=alert(1)>&amp;'.mp4"
     named.write_bytes((films / "silent.mp4").read_bytes())

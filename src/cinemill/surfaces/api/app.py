@@ -44,7 +44,10 @@ def create_app(serving: Serving | None = None) -> FastAPI:
         docs_url=None,  # its page would be fetched from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses={422: {"model": Refusal, "description": "What was asked cannot be done as asked."}},
+        responses={
+            415: {"model": Refusal, "description": "A file is not what the studio works with."},
+            422: {"model": Refusal, "description": "What was asked cannot be done as asked."},
+        },
     )
     app.state.studio = studio
     for part in (jobs, files, catalogue, health, openai, nocode, shorts):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 
-from cinemill.catalogue import operations
+from cinemill.catalogue import operations, sessions
 from cinemill.errors import NotHere
 from cinemill.jobs.queue import State
 from cinemill.operations import Operation, get
@@ -105,6 +105,8 @@ def inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _unknown(operation: str) -> None:
+    if operation in sessions:
+        raise NotHere(f"{operation} is begun on the page, where somebody watches it, or by `cinemill {operation}`.")
     try:
         get(operation)
     except Exception as error:

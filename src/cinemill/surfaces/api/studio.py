@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ from fastapi import Request, WebSocket
 from cinemill.jobs.keeper import Keeper
 from cinemill.jobs.queue import Queue
 from cinemill.settings import settings
+from cinemill.surfaces import arrivals
 from cinemill.surfaces.api.hooks import Caller
+from cinemill.surfaces.web.eye import Eye
 
 _BREATH: Final = 0.1
 """Seconds between two looks for news."""
@@ -54,6 +57,8 @@ class Studio:
         self.queue = Queue(serving.folder, most=serving.most_waiting)
         self.keeper = Keeper(self.queue) if serving.works else None
         self.caller = Caller(self.queue)
+        self.eye = Eye()
+        self.queue.shelf.judge = partial(arrivals.judge, self.eye)
         self._news = asyncio.Condition()
         self._last = 0
         self._task: asyncio.Task[None] | None = None
@@ -73,6 +78,7 @@ class Studio:
         if self.keeper:
             await asyncio.to_thread(self.caller.stop)
             await asyncio.to_thread(self.keeper.stop)
+        await asyncio.to_thread(self.eye.close)
         self.queue.close()
 
     async def _look(self) -> None:

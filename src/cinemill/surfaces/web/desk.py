@@ -64,8 +64,12 @@ class Desk:
         empty: Memory = {"values": {}, "jobs": {}, "sources": {}}
         self.memory = gr.BrowserState(empty, storage_key="cinemill", secret="cinemill")
         self._restored: list[tuple[Any, Callable[[Memory], Any]]] = []
-        self._shown: list[tuple[str, Callable[..., Any], Sequence[Any], Any]] = []
+        self._shown: list[tuple[str, Callable[..., Any], Sequence[Any], Sequence[Any], Any]] = []
         self._more: list[tuple[Sequence[Any], Callable[[Memory], list[Any]]]] = []
+        self._takers: dict[str, tuple[Sequence[Any], Callable[[Memory, Path], Sequence[Any]]]] = {}
+        self.tabs: Any = None
+        self.weights: list[Any] = []
+        """Menus of models, wherever there are some."""
 
     # files
 
@@ -161,11 +165,16 @@ class Desk:
                 return made.shown(known[name].params if name in known else {})
 
             chosen.input(fill, chosen, made.components, **QUIET)
+        self.weights += made.menus
         for place, component in enumerate(made.components):
             if not isinstance(component, gr.File):
                 again = functools.partial(_value_again, operation, made, place)
                 self._restored.append((component, again))
         return made
+
+    def menus(self) -> list[Any]:
+        """The models that are here now, for all menus."""
+        return [gr.update(choices=fields.models()) for _ in self.weights]
 
     def given(self, form: Form, values: Sequence[Any]) -> dict[str, Any]:
         """What the fields say; files that arrived are given a lasting place."""
@@ -185,11 +194,12 @@ class Desk:
         *,
         name: str = "",
         remember: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
         **rest: Any,
     ) -> tuple[str, Memory]:
         """Queue a job; its id, and the memory with it. `name` is the output's. Raises CinemillError."""
         # A film that was uploaded is a stranger's: its job sees the files that it needs, and no others.
-        options: dict[str, Any] = {"confined": True, **({"name": name} if name else {})}
+        options: dict[str, Any] = {"confined": True, **({"name": name} if name else {}), **(options or {})}
         job = self.queue.submit(operation, list(inputs), params, options=options, **rest)
         memory = {**memory, "jobs": {**memory["jobs"], tab: job.id}}
         if remember is not None:
@@ -245,14 +255,32 @@ class Desk:
         """Let these stand as they were too when the page is loaded, all of them at once."""
         self._more.append((components, values))
 
-    def when_shown(self, tab: str, function: Callable[..., Any], outputs: Sequence[Any], notice: Any) -> None:
-        """Let `function` fill `outputs` each time the tab is opened."""
-        self._shown.append((tab, function, outputs, notice))
+    def when_shown(
+        self, tab: str, function: Callable[..., Any], outputs: Sequence[Any], notice: Any, inputs: Sequence[Any] = ()
+    ) -> None:
+        """Let `function` fill `outputs` from `inputs` each time the tab is opened."""
+        self._shown.append((tab, function, inputs, outputs, notice))
+
+    def takes(self, tab: str, function: Callable[[Memory, Path], Sequence[Any]], outputs: Sequence[Any]) -> None:
+        """Let other tabs hand a file to this one, whose `function` fills its `outputs`, the memory among them."""
+        self._takers[tab] = (outputs, function)
+
+    def hands(self, listener: Callable[..., Any], tab: str, card: Any, notice: Any) -> None:
+        """When `listener` hears something, the tab is opened with the first file that the job of `card` made."""
+        outputs, function = self._takers[tab]
+
+        def handed(memory: Memory, id: str | None) -> Sequence[Any]:
+            made = [path for path in self.queue.get(id or "").outputs if path.is_file()]
+            return [*function(memory, self.workspace.owned(made[0] if made else None)), gr.Tabs(selected=tab)]
+
+        self.on(listener, handed, [self.memory, card], [*outputs, self.tabs], notice, **BUSY)
 
     def watch_tabs(self, tabs: dict[str, Any]) -> None:
         """Hang up what waits for a tab to be opened."""
-        for tab, function, outputs, notice in self._shown:
-            self.on(tabs[tab].select, function, [], outputs, notice, **BUSY)
+        for tab, function, inputs, outputs, notice in self._shown:
+            self.on(tabs[tab].select, function, inputs, outputs, notice, **BUSY)
+        for tab in tabs.values():  # models may have come since
+            tab.select(self.menus, None, self.weights, **QUIET)
 
     def restore(self, page: Any) -> None:
         """When the page is loaded, everything stands as this browser left it."""

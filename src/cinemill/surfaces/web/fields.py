@@ -64,6 +64,12 @@ class Form:
     names: list[str] = field(default_factory=list[str])
     components: list[Any] = field(default_factory=list[Any])
 
+    @property
+    def menus(self) -> list[Any]:
+        """The fields in which a model is chosen."""
+        chosen = [name for name in self.names if file_kinds(self.params.model_fields[name]) == {"weights"}]
+        return [one for name in chosen if isinstance(one := self.component(name), gr.Dropdown)]
+
     def component(self, name: str) -> Any:
         return self.components[self.names.index(name)]
 
@@ -169,7 +175,7 @@ def component(entry: Entry, info: FieldInfo) -> Any:
     if entry.kind == "number":
         return _number(entry, info, told)
     if "weights" in file_kinds(info):
-        return gr.Dropdown([*_models()], value=in_field(entry.default, str), allow_custom_value=True, **told)
+        return gr.Dropdown([*models()], value=in_field(entry.default, str), allow_custom_value=True, **told)
     if entry.name == "language":
         choices = [("found by itself", ""), *((code, code) for code in _LANGUAGES)]
         return gr.Dropdown(choices, value="", allow_custom_value=True, **told)
@@ -206,7 +212,7 @@ def _is_whole(info: FieldInfo) -> bool:
     return "int" in str(info.annotation) and "float" not in str(info.annotation)
 
 
-def _models() -> list[str]:
+def models() -> list[str]:
     """Models that are on this machine, for menus. What is wrong with them, other tabs say."""
     from cinemill.models import registry, store
 

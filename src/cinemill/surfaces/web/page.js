@@ -143,6 +143,8 @@
   function player(one) {
     if (one.kind === "image") return make("img", { src: fileAddress(one.url), alt: one.name, loading: "lazy" });
     if (one.kind === "text") return make("pre", { class: "cm-text", tabindex: "0", "aria-label": one.name }, one.text);
+    if (one.kind === "report") return make("iframe", { class: "cm-report", src: fileAddress(one.page), title: one.name,
+      sandbox: "allow-scripts", loading: "lazy", referrerpolicy: "no-referrer" });
     if (one.kind !== "video" && one.kind !== "audio") return null;
     const made = make(one.kind, { controls: true, preload: "metadata", "aria-label": one.name,
       poster: one.poster ? fileAddress(one.poster) : null });
@@ -157,12 +159,14 @@
   function outputs(list) {
     return list.map((one) => make("figure", { class: "cm-output" }, player(one),
       make("figcaption", {}, make("span", {}, one.name, make("small", {}, one.size)),
+        one.page ? make("a", { class: "cm-button", href: fileAddress(one.page), target: "_blank", rel: "noopener noreferrer" },
+          "Open by itself") : null,
         make("a", { class: "cm-button cm-download", href: fileAddress(one.url), download: one.name },
           `Download ${one.suffix}`))));
   }
   const words = { queued: "Waiting", running: "Working", paused: "Paused", done: "Done", failed: "Failed",
     cancelled: "Cancelled" };
-  const deeds = { pause: "Pause", resume: "Go on", cancel: "Cancel", retry: "Try again", remove: "Remove" };
+  const deeds = { stop: "Stop", pause: "Pause", resume: "Go on", cancel: "Cancel", retry: "Try again", remove: "Remove" };
 
   function jobParts(act) {
     // The pieces of a job's card, kept from one look to the next so that focus and players stay.
@@ -192,7 +196,7 @@
       if (actions !== shownActions) {
         shownActions = actions;
         row.replaceChildren(...job.actions.map((name) => button(deeds[name], () => act(job.id, name),
-          name === "cancel" ? "cm-stop" : "cm-quiet", { "aria-label": `${deeds[name]}: ${job.title}` })));
+          name === "cancel" || name === "stop" ? "cm-stop" : "cm-quiet", { "aria-label": `${deeds[name]}: ${job.title}` })));
       }
     }
     return { draw, title, badge, bar, told, live, row, problem };
@@ -237,6 +241,140 @@
       }
       ended = "";
       timer = setTimeout(look, isSeen(home) ? 500 : 2000);
+    }
+    watch("value", look);
+    look();
+  }
+
+  // What a deck plays --------------------------------------------------------------------------------------------
+
+  function deck(element, props, trigger, watch, server) {
+    const home = element.querySelector(".cm-deck");
+    const parts = jobParts(async (id, name) => { await asked(server.act({ id, name })); look(); });
+    const picture = make("img", { class: "cm-monitor", alt: "What the deck plays" });
+    const scopes = make("img", { class: "cm-scopes", alt: "Waveform of its brightness, and its vectorscope" });
+    const counters = make("dl", { class: "cm-counters" });
+    const seen = make("ul", { class: "cm-recent", tabindex: "0", "aria-label": "What happened" });
+    const whole = make("section", { class: "cm-job" }, make("header", {}, parts.title, parts.badge), parts.live, picture,
+      scopes, counters, seen, parts.row, parts.problem);
+    const empty = make("p", { class: "cm-empty" }, home.dataset.empty);
+    const rows = {};
+    const count = (name, value, bad) => {
+      rows[name] ??= make("dd");
+      if (!rows[name].isConnected) counters.append(make("div", {}, make("dt", {}, name), rows[name]));
+      rows[name].textContent = value;
+      rows[name].classList.toggle("cm-bad", Boolean(bad));
+    };
+    let timer = 0, ended = "", shown = "";
+    async function look() {
+      clearTimeout(timer);
+      const id = props.value;
+      if (!id) return home.replaceChildren(empty);
+      if (id !== shown) { shown = id; picture.removeAttribute("src"); scopes.removeAttribute("src"); }
+      const job = await asked(server.look({ id }));
+      if (props.value !== id) return;
+      if (job.gone) { props.value = null; return home.replaceChildren(empty); }
+      if (job.error && !job.id) { says(parts.problem, job.error); timer = setTimeout(look, 3000); return; }
+      if (!whole.isConnected) home.replaceChildren(whole);
+      const over = ["done", "failed", "cancelled"].includes(job.state);
+      parts.draw({ ...job, actions: over ? [] : job.actions });
+      if (job.state === "running") parts.badge.textContent = job.stores ? "Recording" : "Looking";
+      for (const [place, name] of [[picture, "picture.jpg"], [scopes, "scopes.jpg"]]) {
+        if (job.pictures[name]) place.src = job.pictures[name];
+        place.hidden = !place.hasAttribute("src");
+      }
+      const known = job.figures;
+      if (known.pictures !== undefined) {
+        count("Time", clock(known.seconds));
+        count("Frames", known.pictures);
+        count("Dropped", known.dropped, known.dropped);
+        count("Duplicated", known.doubled, known.doubled);
+        count("Sound drift", `${known.drift_ms >= 0 ? "+" : ""}${known.drift_ms.toFixed(0)} ms`, Math.abs(known.drift_ms) > 40);
+        count("Luma", `${known.levels[0]}–${known.levels[2]}`, known.levels[2] > 253);
+        count("Sound peak", `${Math.round(100 * known.peak)} %`, known.peak >= 0.99);
+        if (known.timecode) count("Timecode", known.timecode);
+        if (job.stores) count("Written", `${(known.bytes / 1e6).toFixed(0)} MB`);
+        count("Free space", known.free ? `${(known.free / 1e9).toFixed(0)} GB` : "…");
+        seen.replaceChildren(...known.seen.filter((one) => one.what !== "scene").slice(-12).reverse().map((one) =>
+          make("li", {}, make("span", {}, clock(one.time)), one.count > 1 ? `${one.what}, ${one.count} frames` : one.what)));
+      }
+      seen.hidden = !seen.children.length;
+      if (over) {
+        if (ended !== id + job.state) { ended = id + job.state; trigger("ended"); }
+        return;
+      }
+      timer = setTimeout(look, isSeen(home) ? 140 : 1500);
+    }
+    watch("value", look);
+    look();
+  }
+
+  // How a network learns -----------------------------------------------------------------------------------------
+
+  function curve(lines, wide = 640, high = 220) {
+    // lines: [{name, points: [[x, y]]}], drawn to one scale.
+    const ns = "http://www.w3.org/2000/svg";
+    const svg = document.createElementNS(ns, "svg");
+    const add = (tag, facts, text) => {
+      const made = document.createElementNS(ns, tag);
+      for (const [name, value] of Object.entries(facts)) made.setAttribute(name, value);
+      if (text !== undefined) made.textContent = text;
+      svg.append(made);
+    };
+    svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
+    svg.setAttribute("role", "img");
+    const all = lines.flatMap((line) => line.points);
+    if (!all.length) return svg;
+    const xs = all.map((point) => point[0]), ys = all.map((point) => point[1]);
+    const right = Math.max(...xs, 1), low = Math.min(...ys), top = Math.max(...ys, low + 0.5);
+    const x = (value) => 46 + ((wide - 58) * value) / right, y = (value) => high - 26 - ((high - 44) * (value - low)) / (top - low);
+    for (const level of [low, (low + top) / 2, top]) {
+      add("line", { x1: 46, x2: wide - 12, y1: y(level), y2: y(level), class: "cm-grid" });
+      add("text", { x: 40, y: y(level) + 4, "text-anchor": "end" }, level.toFixed(1));
+    }
+    add("text", { x: 46, y: high - 6 }, "0");
+    add("text", { x: wide - 12, y: high - 6, "text-anchor": "end" }, `${right} steps`);
+    lines.forEach((line, number) => {
+      if (!line.points.length) return;
+      add("polyline", { points: line.points.map((point) => `${x(point[0])},${y(point[1])}`).join(" "), class: `cm-line-${number}` });
+      const last = line.points[line.points.length - 1];
+      add("circle", { cx: x(last[0]), cy: y(last[1]), r: 3, class: `cm-dot-${number}` });
+    });
+    svg.setAttribute("aria-label", lines.map((line) => `${line.name}: ${line.points.length
+      ? line.points[line.points.length - 1][1].toFixed(2) : "nothing yet"} dB`).join("; "));
+    return svg;
+  }
+
+  function lesson(element, props, trigger, watch, server) {
+    const home = element.querySelector(".cm-lesson");
+    const place = make("div", { class: "cm-curve" });
+    const names = ["what it learns from", "what it does not learn from"];
+    const legend = make("p", { class: "cm-legend" }, ...names.map((name, number) => make("span", { class: `cm-key-${number}` }, name)));
+    const sample = make("img", { class: "cm-sample", alt: "From left to right: as it is given, as the network makes it, as it should be" });
+    const whole = make("figure", { class: "cm-output" }, place, legend, sample,
+      make("figcaption", {}, make("span", {}, "PSNR in dB. The picture is not learned from: given, made, wanted.")));
+    const empty = make("p", { class: "cm-empty" }, home.dataset.empty);
+    let timer = 0, key = "";
+    async function look() {
+      clearTimeout(timer);
+      const id = props.value;
+      if (!id) return home.replaceChildren(empty);
+      const told = await asked(server.look({ id }));
+      if (props.value !== id) return;
+      if (told.gone) { props.value = null; return home.replaceChildren(empty); }
+      if (!told.error && told.curve.length) {
+        const now = id + told.curve.length;
+        if (now !== key) {
+          key = now;
+          const held = told.curve.filter((point) => point[2] !== null).map((point) => [point[0], point[2]]);
+          place.replaceChildren(curve([{ name: names[0], points: told.curve.map((point) => [point[0], point[1]]) }, { name: names[1], points: held }]));
+        }
+        if (told.sample) sample.src = told.sample;
+        sample.hidden = !sample.hasAttribute("src");
+        if (!whole.isConnected) home.replaceChildren(whole);
+      } else if (!whole.isConnected) home.replaceChildren(empty);
+      if (["done", "failed", "cancelled"].includes(told.state)) return;
+      timer = setTimeout(look, isSeen(home) ? 700 : 3000);
     }
     watch("value", look);
     look();
@@ -439,5 +577,5 @@
     look();
   }
 
-  window.cinemill = { source, card, queue, cues, shelf };
+  window.cinemill = { source, card, deck, lesson, queue, cues, shelf };
 })();

@@ -11,10 +11,21 @@ import gradio as gr
 from gradio.themes import Soft
 
 from cinemill.catalogue import operations
-from cinemill.surfaces.web import widgets
+from cinemill.surfaces.web import reports, widgets
 from cinemill.surfaces.web.desk import Desk
 from cinemill.surfaces.web.eye import Eye
-from cinemill.surfaces.web.tabs import compose, goods, jobs, later, restore, stylize, subtitles, system, toolbox
+from cinemill.surfaces.web.tabs import (
+    capture,
+    compose,
+    goods,
+    jobs,
+    learn,
+    restore,
+    stylize,
+    subtitles,
+    system,
+    toolbox,
+)
 from cinemill.surfaces.web.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -46,8 +57,8 @@ _TABS = (
     _Tab("Restore", restore.draw, ("restore",)),
     _Tab("Stylize", stylize.draw, ("stylize",)),
     _Tab("Compose", compose.draw, ("compose",)),
-    _Tab("Capture", later.capture, toolbox.CAPTURE),
-    _Tab("Learn", later.learn, toolbox.LEARN),
+    _Tab("Capture", capture.draw),
+    _Tab("Learn", learn.draw),
     _Tab("Toolbox", toolbox.draw),
     _Tab("Queue", jobs.draw),
     _Tab("Models & engines", goods.draw),
@@ -63,7 +74,7 @@ def page(queue: Queue) -> gr.Blocks:
         desk = Desk(queue, workspace, eye)
         widgets.plain((_HERE / "header.html").read_text("utf-8"))
         shown: dict[str, Any] = {}
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as desk.tabs:
             for tab in _TABS:
                 if not tab.needs or any(name in operations for name in tab.needs):
                     with gr.Tab(tab.title, id=tab.title) as shown[tab.title]:
@@ -77,6 +88,7 @@ def page(queue: Queue) -> gr.Blocks:
 def mount(app: FastAPI, queue: Queue, **options: Any) -> FastAPI:
     """As `web.mount` says."""
     made = page(queue)
+    reports.add_to(app, queue)
     given: dict[str, Any] = {
         "theme": _theme(),
         "css": (_HERE / "page.css").read_text("utf-8"),

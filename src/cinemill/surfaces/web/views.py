@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cinemill.catalogue import sessions
 from cinemill.errors import CinemillError
 from cinemill.jobs.queue import Job, Queue
-from cinemill.surfaces.web import looks
+from cinemill.operations import get
+from cinemill.operations.sessions import live
+from cinemill.surfaces.web import looks, reports
 from cinemill.surfaces.web.eye import Eye
 from cinemill.surfaces.web.workspace import Workspace, address
 
@@ -27,6 +30,8 @@ def title(job: Job) -> str:
     verb = job.operation.replace("-", " ")
     verb = f"preview: {verb}" if job.params.get("preview") else verb
     names = ", ".join(path.name for path in job.inputs[:2]) + (" …" if len(job.inputs) > 2 else "")
+    if job.operation in sessions:
+        names = str(job.params.get("name") or job.params.get("device") or "").partition(":")[0]
     return f"{verb[:1].upper()}{verb[1:]} {names}".strip()
 
 
@@ -66,7 +71,7 @@ def _working(job: Job) -> str:
         return f"Putting the parts together: {at.share:.0%}."
     if at.stage == "measuring":
         return f"Measuring the result against its source: {at.share:.0%}."
-    words = [f"{at.done} of {at.total} {at.unit}"]
+    words = [f"{at.done} of {at.total} {at.unit}" if at.total else f"{at.done} {at.unit}"]
     if at.rate:
         words.append(f"{at.rate:.3g} {at.unit}/s")
     if at.eta is not None:
@@ -76,6 +81,8 @@ def _working(job: Job) -> str:
 
 def actions(job: Job) -> list[str]:
     """What can be done to a job now."""
+    if get(job.operation).ends_when_asked and not job.has_ended:
+        return ["stop"] if job.state == "running" else ["cancel"]
     match job.state:
         case "queued" | "running":
             return ["pause", "cancel"]
@@ -91,7 +98,7 @@ def share(job: Job) -> float | None:
     """How far a job is from 0 to 1; None while nobody knows."""
     if job.state == "done":
         return 1.0
-    if job.state == "running" and job.progress.stage == "planning":
+    if job.state == "running" and (job.progress.stage == "planning" or not job.progress.total):
         return None
     return job.progress.share
 
@@ -108,6 +115,10 @@ def brief(job: Job) -> dict[str, Any]:
         "error": job.error,
         "actions": actions(job),
     }
+
+
+_MOST = 48
+"""Files of a job that are shown."""
 
 
 class Views:
@@ -133,13 +144,13 @@ class Views:
         return list(dict.fromkeys([*said, *job.result.get("notes", [])]))
 
     def outputs(self, job: Job) -> list[dict[str, Any]]:
-        return [self._made(job, path) for path in job.outputs if path.is_file()]
+        return [self._made(job, name, path) for name, path in [*job.made.items()][:_MOST]]
 
-    def _made(self, job: Job, path: Path) -> dict[str, Any]:
+    def _made(self, job: Job, name: str, path: Path) -> dict[str, Any]:
         """A file that a job made. One that lies where its asker wanted it is fetched by way of its job."""
-        shown = self.file(path)
+        shown = {**self.file(path), **_report(job, name, path)}
         if not any(path.resolve().is_relative_to(folder) for folder in self.workspace.folders):
-            shown["url"] = f"api/jobs/{job.id}/files/{quote(path.name)}"
+            shown["url"] = f"api/jobs/{job.id}/files/{quote(name)}"
         return shown
 
     def file(self, path: Path) -> dict[str, Any]:
@@ -192,12 +203,21 @@ class Views:
             "cancel": self.queue.cancel,
             "retry": self.queue.retry,
             "remove": self.queue.remove,
+            "stop": self._stop,
         }
         if name in deeds:
             deeds[name](id)
 
+    def _stop(self, id: str) -> None:
+        live.stop(Path(self.queue.get(id).params["folder"]))
+
 
 _KINDS = (("video", _VIDEO), ("audio", _AUDIO), ("image", _IMAGE), ("text", _TEXT))
+
+
+def _report(job: Job, name: str, path: Path) -> dict[str, str]:
+    """A page that a job made is shown as one, where it can do nothing but be seen."""
+    return {"kind": "report", "page": reports.address(job.id, name)} if path.suffix.lower() == ".html" else {}
 
 
 def _plain(value: Any) -> str:

@@ -70,6 +70,17 @@ def card(empty: str, server: Sequence[Callable[..., Any]]) -> Any:
     return _widget("card", markup, events=["ended"], server=server)
 
 
+def deck(empty: str, server: Sequence[Callable[..., Any]]) -> Any:
+    """What a deck plays, by the id of its job: picture, scopes, counters; event `ended`."""
+    markup = f'<div class="cm-deck" data-empty="{escape(empty)}"></div>'
+    return _widget("deck", markup, events=["ended"], server=server)
+
+
+def lesson(empty: str, server: Sequence[Callable[..., Any]]) -> Any:
+    """How a network learns, by the id of its job: curves, and a picture that gets better."""
+    return _widget("lesson", f'<div class="cm-lesson" data-empty="{escape(empty)}"></div>', server=server)
+
+
 def queue(server: Sequence[Callable[..., Any]]) -> Any:
     """All jobs, live."""
     return _widget("queue", '<div class="cm-queue"></div>', server=server)

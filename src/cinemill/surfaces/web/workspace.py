@@ -22,12 +22,15 @@ class Workspace:
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
         self.pictures = queue.folder / "pictures"
-        self.pictures.mkdir(parents=True, exist_ok=True)
+        self.labs = queue.folder / "labs"
+        for folder in (self.pictures, self.labs):
+            folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Whatever lies in these may be shown to whoever may see the page."""
-        return tuple(path.resolve() for path in (self.queue.shelf.folder, self.queue.folder / "jobs", self.pictures))
+        found = (self.queue.shelf.folder, self.queue.folder / "jobs", self.pictures, self.labs)
+        return tuple(path.resolve() for path in found)
 
     def owned(self, path: str | Path | None) -> Path:
         """The file, if it is one of the studio's. Raises OpenFailed for any other, whatever it is."""

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -148,6 +149,12 @@ def draw(desk: Desk) -> None:
     def remember(memory: Memory, *values: Any) -> Memory:
         return {**memory, "values": {**memory["values"], "restore": desk.given(wishes, values)}}
 
+    def take(memory: Memory, path: Path) -> Sequence[Any]:
+        """A file from another tab: it is looked at as if it had been chosen here."""
+        shown = desk.described(path, ["video"])
+        return [shown, *look({**memory, "sources": {**memory["sources"], "restore": shown}}, shown)]
+
+    desk.takes("Restore", take, [source, analysis, desk.memory])
     desk.on(source.taken, look, [desk.memory, source], [analysis, desk.memory], notice)
     source.taken(
         lambda: [gr.update(visible=False), False, gr.update(visible=False)],

@@ -49,6 +49,7 @@ def draw(desk: Desk) -> None:
             for name in styles:
                 with gr.Column(visible=name == "cartoon", elem_id=f"stylize-{name}") as group:
                     forms[name] = fields.form(filters.get(name).params, _FIRST.get(name, ()), without=_OWN)
+                desk.weights += forms[name].menus
                 groups.append(group)
             temporal = gr.Radio(
                 ["auto", "on", "off"],

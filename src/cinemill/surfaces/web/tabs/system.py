@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from html import escape
@@ -10,7 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from cinemill.settings import Settings, config_file, settings
+from cinemill.errors import InvalidParams
+from cinemill.settings import Settings, config_file, keep, settings
 from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import BUSY, Desk
 from cinemill.surfaces.web.fields import label
@@ -28,15 +30,75 @@ def draw(desk: Desk) -> None:
             checks = widgets.plain('<p class="cm-empty">The check appears here.</p>')
         with gr.Column(scale=5, min_width=320):
             now = widgets.plain()
-            widgets.plain(_settings())
+            _change(desk)
+            with gr.Accordion("All settings", open=False):
+                listed = widgets.plain()
 
     def examine() -> Sequence[Any]:
         from cinemill.surfaces import doctor
 
-        return [_checks(doctor.examine()), _now(desk)]
+        return [_checks(doctor.examine()), _now(desk), _settings()]
 
-    desk.on(tried.click, examine, [], [checks, now], notice, **BUSY)
-    desk.when_shown("System", examine, [checks, now], notice)
+    desk.on(tried.click, examine, [], [checks, now, listed], notice, **BUSY)
+    desk.when_shown("System", examine, [checks, now, listed], notice)
+
+
+_CHANGED = (
+    "threads",
+    "offline",
+    "job_lanes",
+    "job_memory_gb",
+    "job_cpu_hours",
+    "stall_minutes",
+    "keep_free_gb",
+    "keep_days",
+    "keep_gb",
+    "upload_gb",
+)
+"""Settings that may be changed here: none that opens the machine to others, and none that moves what is kept."""
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether the environment says what it is."""
+    return f"CINEMILL_{name.upper()}" in os.environ
+
+
+def _field(name: str) -> Any:
+    info, value = Settings.model_fields[name], getattr(settings(), name)
+    told = " ".join((info.description or "").split()) + (" The environment says so." if _is_fixed(name) else "")
+    rest: dict[str, Any] = {"label": label(name), "info": escape(told, quote=False), "interactive": not _is_fixed(name)}
+    if isinstance(value, bool):
+        return gr.Checkbox(value, **rest)
+    return gr.Number(value, precision=0 if isinstance(value, int) else None, **rest)
+
+
+def _change(desk: Desk) -> None:
+    """Fields for settings, kept in the file that the command line reads too."""
+    with gr.Accordion("Change settings", open=False, elem_id="system-settings"):
+        made = [_field(name) for name in _CHANGED]
+        notice = widgets.notice()
+        said = widgets.plain()
+        save = gr.Button("Keep", variant="primary", size="sm", elem_id="system-keep")
+
+    def keep_them(*values: Any) -> Sequence[Any]:
+        here = settings()
+        entered = {name: value for name, value in zip(_CHANGED, values) if not _is_fixed(name)}
+        given = {name: value for name, value in entered.items() if value != getattr(here, name)}
+        wrong = next((name for name, value in given.items() if value is None or value < 0), None)
+        if wrong:
+            raise InvalidParams(f"{label(wrong)} must be 0 or more.")
+        try:
+            keep(given)
+        except OSError as error:
+            raise InvalidParams(f"{config_file()} cannot be written: {error.strerror}.") from None
+        names = ", ".join(label(name) for name in given) or "Nothing"
+        told = (
+            f"{names} changed, in {config_file()}. What concerns the queue holds from the next start of the studio on."
+        )
+        return [f'<p class="cm-soft" role="status">{escape(told)}</p>']
+
+    desk.on(save.click, keep_them, made, [said], notice)
+    desk.again(made, lambda memory: [getattr(settings(), name) for name in _CHANGED])
 
 
 def _checks(found: Sequence[Any]) -> str:

@@ -13,9 +13,7 @@ from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import QUIET, Desk, Memory
 from cinemill.surfaces.web.fields import label
 
-CAPTURE, LEARN = ("capture",), ("learn", "train", "fine-tune")
-"""Operations whose tabs are there when they are."""
-ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview", *CAPTURE, *LEARN)
+ELSEWHERE = ("restore", "stylize", "subtitle", "compose", "burn-preview")
 """Operations that have a tab of their own, or are part of one."""
 _ORDER = (
     "convert",
@@ -49,6 +47,8 @@ _ENDINGS = {
     "resync-subtitles": ("srt", "vtt", "ass", "ttml"),
     "align": ("srt", "vtt", "ass", "ttml", "json"),
     "analyze": ("html", "json"),
+    "compare": ("html", "json", "jsonl"),
+    "qc": ("html", "json", "csv"),
     "narrate": ("wav", "flac", "mp3", "m4a"),
     "clean": ("wav", "flac", "mp3", "m4a"),
 }
