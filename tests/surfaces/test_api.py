@@ -188,7 +188,7 @@ def test_events_come_by_websocket_too(server: Server) -> None:
 
 
 def test_a_failed_job_says_why(server: Server, shelf: Path) -> None:
-    job = server.done(server.form("/api/jobs/convert", [("file", ("a.mp4", (shelf / "text.mp4").read_bytes()))]))
+    job = server.done(server.form("/api/jobs/convert", [("file", ("a.txt", (shelf / "text.mp4").read_bytes()))]))
     assert job["state"] == "failed"
     assert job["error"]["type"] == "OpenFailed"
     assert str(server.folder) not in json.dumps(job)

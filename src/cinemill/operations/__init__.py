@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cinemill.catalogue import FileKind, Params, file_kinds, operations, sessions
+from cinemill.catalogue import FileKind, Params, file_kinds, operations
 from cinemill.catalogue import preset as named_preset
+from cinemill.catalogue import sessions as known_sessions
 from cinemill.storage import elsewhere
 
 if TYPE_CHECKING:
@@ -196,13 +197,13 @@ def operation(cls: O) -> O:
 def session(cls: O) -> O:
     """Register something that only a studio with people at it does, in its queue like any operation: it is watched
     while it goes on, and ended by whoever asked for it. The command line has a command of its own for each."""
-    sessions.add(cls.name, cls(), f"{cls.__module__}.{cls.__name__}")
+    known_sessions.add(cls.name, cls(), f"{cls.__module__}.{cls.__name__}")
     return cls
 
 
 def get(name: str) -> Operation[Any, Any]:
     """The operation, or the session, called `name`. Raises UnknownName."""
-    return sessions.get(name) if name not in operations and name in sessions else operations.get(name)
+    return known_sessions.get(name) if name not in operations and name in known_sessions else operations.get(name)
 
 
 def request(

@@ -199,8 +199,8 @@ class Desk:
     ) -> tuple[str, Memory]:
         """Queue a job; its id, and the memory with it. `name` is the output's. Raises CinemillError."""
         # A film that was uploaded is a stranger's: its job sees the files that it needs, and no others.
-        options: dict[str, Any] = {"confined": True, **({"name": name} if name else {}), **(options or {})}
-        job = self.queue.submit(operation, list(inputs), params, options=options, **rest)
+        given = {"confined": True, **({"name": name} if name else {}), **(options or {})}
+        job = self.queue.submit(operation, list(inputs), params, options=given, **rest)
         memory = {**memory, "jobs": {**memory["jobs"], tab: job.id}}
         if remember is not None:
             memory["values"] = {**memory["values"], operation: remember}

@@ -192,7 +192,7 @@
       told.textContent = job.told;
       if (job.state !== shownState) { live.textContent = `${job.title}: ${badge.textContent}. ${job.told}`; shownState = job.state; }
       if ((job.error ?? "") !== shownError) { shownError = job.error ?? ""; says(problem, shownError); }
-      const actions = job.actions.join();
+      const actions = job.id + job.actions.join();
       if (actions !== shownActions) {
         shownActions = actions;
         row.replaceChildren(...job.actions.map((name) => button(deeds[name], () => act(job.id, name),

@@ -17,7 +17,7 @@ import gradio as gr
 from cinemill.errors import CinemillError, NotHere, RequestError
 from cinemill.media.decks import MockTape
 from cinemill.operations.sessions import live
-from cinemill.surfaces.web import fields, widgets
+from cinemill.surfaces.web import fields, views, widgets
 from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory, plainly
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def draw(desk: Desk) -> None:
         known = _known()
         real = [one for one in known if one.system != "mock"]
         choices = [(f"{one.name}: {_KINDS.get(one.kind, one.kind)}", one.id) for one in known]
-        here = chosen if chosen in [one.id for one in known] else (real or known)[0].id
+        here = chosen if chosen in [one.id for one in known] else real[0].id if real else "mock"
         notes = [f"{one.name}: {one.note}" for one in real if one.note]
         told = "".join(f'<p class="cm-soft">{escape(note)}</p>' for note in (notes if real else [_NONE]))
         return [gr.update(choices=choices, value=here), told, *settle(here)]
@@ -179,7 +179,7 @@ def _live(desk: Desk) -> list[Any]:
     def look(asked: dict[str, Any]) -> dict[str, Any]:
         job = desk.queue.get(asked["id"])
         folder = Path(job.params["folder"])
-        told = desk.views.brief(job)
+        told = views.brief(job)
         known = live.figures(folder)
         with suppress(OSError):
             (folder / live.SEEN).touch()
