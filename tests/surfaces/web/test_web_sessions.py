@@ -79,7 +79,7 @@ def test_what_went_wrong_is_counted_and_the_tape_goes_on_to_restore(browse: Brow
     page.locator("button#capture-restore").click()
     badge(page, "Analyze wedding.mkv", "done")
     assert page.locator(".cm-file:visible", has_text="wedding.mkv").is_visible()
-    page.wait_for_function("document.querySelector('#restore-chain textarea').value.includes('deinterlace')")
+    page.get_by_role("heading", name="What was found").wait_for()
 
 
 def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse, films: Path, tmp_path: Path) -> None:
@@ -123,9 +123,9 @@ def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse
     made = read.probe(downloaded(page, card.get_by_role("link", name="Download MP4"), tmp_path))
     assert made.video
     page.reload()
-    tab(page, "Toolbox")  # any menu of models has it now
-    page.locator("#toolbox-tool").get_by_label("Upscale").check()
-    page.locator("#tool-upscale").get_by_label("Model").first.click()
+    tab(page, "Stylize")  # any menu of models has it now
+    page.locator("#stylize-style").get_by_label("neural").check()
+    page.locator("#stylize-neural").get_by_label("Model").first.click()
     page.get_by_role("option", name="of-mine").wait_for()
 
 
