@@ -111,8 +111,8 @@ def works(command: list[str], folder: Path, environment: dict[str, str]) -> None
     said("subtitle", SPEECH, "-o", "said.srt")
     assert " --> " in (here / "said.srt").read_text("utf-8")
     (here / "text.txt").write_text("It began with a photograph.")
-    said("narrate", "text.txt", "-o", "said.wav")
-    assert (here / "said.wav").stat().st_size > 10_000
+    said("narrate", "text.txt", "-o", "voice.wav")
+    assert (here / "voice.wav").stat().st_size > 10_000
     said("stylize", "restored.mp4", "-o", "drawn.mp4", "--style", "pencil")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinemill.errors import InvalidParams
+from cinemill.media.cues.timing import between
 from cinemill.media.cues.types import Word
 
 STAR = -1
@@ -161,22 +162,3 @@ def _timed(word: Word, characters: Sequence[Character]) -> Word:
         return word
     confidence = sum(char.confidence for char in characters) / len(characters)
     return replace(word, start=characters[0].start, end=characters[-1].end, confidence=round(confidence, 4))
-
-
-def between(timed: Sequence[Word], known: Sequence[bool], start: int, end: int) -> list[Word]:
-    """The words, those without a time sharing what lies between their neighbours, or `start` and `end`."""
-    done = list(timed)
-    at = 0
-    while at < len(done):
-        stop = at + 1
-        if not known[at]:
-            while stop < len(done) and not known[stop]:
-                stop += 1
-            left = done[at - 1].end if at else start
-            right = max(left, done[stop].start if stop < len(done) else end)
-            for number in range(at, stop):
-                begins = left + (right - left) * (number - at) // (stop - at)
-                ends = left + (right - left) * (number - at + 1) // (stop - at)
-                done[number] = replace(done[number], start=begins, end=ends)
-        at = stop
-    return done

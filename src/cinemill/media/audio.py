@@ -41,7 +41,7 @@ def audio_natives(
         stream = container.streams[track.index]
         natives = decoded(jumps.followed(packets_of(container, stream, damage), shifts), damage)
         even: clock.Even | None = None
-        for native in _like_first(natives, format, layout, rate):
+        for native in like_first(natives, format, layout, rate):
             unit = Fraction(1, native.sample_rate)
             even = even or clock.Even(track.time_base, unit)
             told = None if native.pts is None else clock.rescale(native.pts, native.time_base, unit)
@@ -49,7 +49,8 @@ def audio_natives(
             yield native
 
 
-def _like_first(natives: Iterable[Any], format: str | None, layout: str | None, rate: int | None) -> Iterator[Any]:
+def like_first(natives: Iterable[Any], format: str | None, layout: str | None, rate: int | None) -> Iterator[Any]:
+    """Samples of one kind: as is said, and where nothing is said, as the first ones are."""
     resampler: Any = None
     kind: tuple[Any, ...] = ()
     for native in natives:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
-from cinemill.media import jumps
+from cinemill.media import audio, jumps
 from cinemill.media.demux import Damage, decoded, opened, packets_of
 from cinemill.media.index import clock_shifts
 from cinemill.media.types import AudioTrack, MediaInfo
@@ -83,21 +81,10 @@ def _placed(info: MediaInfo, track: AudioTrack, start: int, damage: Damage) -> I
         if wanted > 0 and not any(shifts):
             container.seek(int(wanted / track.time_base), stream=stream)
         due: int | None = None
-        for native in _resampled(decoded(jumps.followed(packets_of(container, stream, damage), shifts), damage)):
+        natives = decoded(jumps.followed(packets_of(container, stream, damage), shifts), damage)
+        for native in audio.like_first(natives, "s16", "mono", RATE):
             told = None if native.pts is None else round((native.pts * native.time_base - begins) * RATE)
             place = due if due is not None and (told is None or abs(told - due) <= _SLACK) else told or 0
             samples = native.to_ndarray()[0]
             due = place + len(samples)
             yield place, samples
-
-
-def _resampled(natives: Iterable[Any]) -> Iterator[Any]:
-    resampler: Any = None
-    kind: tuple[Any, ...] = ()
-    for native in natives:
-        now = (native.format.name, native.layout.name, native.sample_rate)
-        if kind != now:
-            yield from resampler.resample(None) if resampler else []
-            kind, resampler = now, av.AudioResampler("s16", "mono", RATE)
-        yield from resampler.resample(native)
-    yield from resampler.resample(None) if resampler else []

@@ -155,8 +155,8 @@ def timed(samples: Any, words: Sequence[Word], is_english: bool, model: Path | N
 def heard(samples: Any, words: Sequence[Word]) -> list[Word] | None:
     """The words where PocketSphinx hears them, mere signs between them; None when the text does not fit."""
     from cinemill.engines import pocketsphinx
-    from cinemill.measure.ctc import between
     from cinemill.media.cues import spoken
+    from cinemill.media.cues.timing import between
 
     said = [spoken.said(word.text) for word in words]
     asked = [(one, spoken.phones(one)) for run in said for one in run]

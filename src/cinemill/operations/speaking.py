@@ -368,7 +368,7 @@ def _time_of(span: tuple[int, int], words: Any, start: float) -> tuple[int, int]
 def _complete(written: Sequence[str], known: Sequence[tuple[int, int] | None], length: int) -> list[Word]:
     """Words with their times inside 0 to `length`; those without share what lies between their neighbours. Scripts
     without blanks fall into characters."""
-    from cinemill.measure.ctc import between
+    from cinemill.media.cues.timing import between
     from cinemill.media.cues.types import Word, spread
 
     words = [Word(text, *(time or (0, 0))) for text, time in zip(written, known)]

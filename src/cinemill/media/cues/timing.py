@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 
 from cinemill.media.cues.rules import FILM, Rules
+from cinemill.media.cues.types import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +180,22 @@ def nearest(cuts: Sequence[int], place: int) -> int:
     at = bisect_left(cuts, place)
     near = cuts[max(0, at - 1) : at + 1]
     return min(near, key=lambda cut: abs(cut - place), default=place + (1 << 40))
+
+
+def between(timed: Sequence[Word], known: Sequence[bool], start: int, end: int) -> list[Word]:
+    """The words, those without a time sharing what lies between their neighbours, or `start` and `end`."""
+    done = list(timed)
+    at = 0
+    while at < len(done):
+        stop = at + 1
+        if not known[at]:
+            while stop < len(done) and not known[stop]:
+                stop += 1
+            left = done[at - 1].end if at else start
+            right = max(left, done[stop].start if stop < len(done) else end)
+            for number in range(at, stop):
+                begins = left + (right - left) * (number - at) // (stop - at)
+                ends = left + (right - left) * (number - at + 1) // (stop - at)
+                done[number] = replace(done[number], start=begins, end=ends)
+        at = stop
+    return done

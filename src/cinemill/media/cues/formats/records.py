@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from math import exp, isfinite, log
 from typing import Any
 
 from cinemill.media.cues import emphasis
 from cinemill.media.cues.rules import primary
+from cinemill.media.cues.timing import between
 from cinemill.media.cues.types import Cue, Mark, Transcript, Word
 
 _LANGUAGES = {
@@ -74,22 +74,8 @@ def _word(stored: dict[str, Any], speaker: str | None) -> Word:
 
 def _timed(words: Sequence[Word], stored: Sequence[dict[str, Any]], start: int, end: int) -> tuple[Word, ...]:
     """Words that nobody could align share what their neighbours leave them."""
-    done = list(words)
     known = [one.get("start") is not None and one.get("end") is not None for one in stored]
-    at = 0
-    while at < len(done):
-        stop = at + 1
-        if not known[at]:
-            while stop < len(done) and not known[stop]:
-                stop += 1
-            left = done[at - 1].end if at else start
-            right = done[stop].start if stop < len(done) else end
-            for number in range(at, stop):
-                edges = (left + max(0, right - left) * (number - at + more) // (stop - at) for more in (0, 1))
-                begins, ends = edges
-                done[number] = replace(done[number], start=begins, end=ends)
-        at = stop
-    return tuple(word for word in done if word.text)
+    return tuple(word for word in between(words, known, start, end) if word.text)
 
 
 def _shared(words: Sequence[Word], segments: Sequence[dict[str, Any]]) -> list[tuple[Word, ...]]:
