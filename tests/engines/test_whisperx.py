@@ -82,7 +82,7 @@ def aligner(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("vad", ["levels", "pyannote"])
 def test_speech_becomes_text_with_words_on_the_clock(vad: str, aligner: Path, tmp_path: Path) -> None:
-    asked = {**TINY, "align_model": str(aligner), "vad_method": vad}
+    asked = {**TINY, "align_model": str(aligner), "vad_method": vad, "return_char_alignments": True}
     result = list(jobs.run(forms.request("subtitle", [SPEECH / "ten.ogg"], tmp_path / "ten.json", asked)))[-1].result
     words = list(files.read(tmp_path / "ten.json").transcript.words())
     assert result["engine"] == "whisperx"
@@ -90,6 +90,9 @@ def test_speech_becomes_text_with_words_on_the_clock(vad: str, aligner: Path, tm
     assert result["words"] == len(words) > 40
     assert all(a.start <= b.start and a.start <= a.end for a, b in pairwise(words))
     assert not any("not aligned" in note for note in result["notes"])
+    letters = [letter for word in words for letter in word.letters]
+    assert len(letters) > 200
+    assert all(a.start <= a.end for a in letters)
 
 
 def test_without_its_model_words_are_spread_and_the_reason_is_told(installed: Path, tmp_path: Path) -> None:

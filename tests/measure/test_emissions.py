@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from cinemill.errors import MissingModel, ModelRefused
 from cinemill.jobs import run as jobs
 from cinemill.measure import emissions
 from cinemill.media.cues import files
+from cinemill.media.cues.types import Cue, Word
+from cinemill.operations import recognise
 from cinemill.surfaces import forms
 
 STEP = 320
@@ -100,6 +103,33 @@ def test_another_language_is_aligned_by_its_model(model: Path, tmp_path: Path) -
     done = [word for word in files.read(tmp_path / "said.json").transcript.words() if word.text != "—"]
     assert len(done) == len(words)
     assert max(abs(word.start - start) for word, start in zip(done, starts)) <= 40
+
+
+def test_letters_come_with_their_times(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["абв", "гд", "дабг"]
+    samples, starts = said(words)
+
+    class Knowing(recognise.PocketSphinx):
+        def hear(self, samples: Any, language: str | None) -> list[recognise.Heard]:
+            heard = (Word("Абв,", 0, 300), Word("гд", 300, 600), Word("дабг.", 600, 900))
+            return [recognise.Heard((Cue(0, 900, ("Абв, гд дабг.",), None, heard),), "ru") for _ in samples]
+
+    monkeypatch.setattr(recognise, "PocketSphinx", Knowing)
+    with wave.open(str(tmp_path / "said.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(samples.tobytes())
+    asked = {"engine": "pocketsphinx", "align_model": str(model), "return_char_alignments": True, "vad_method": "none"}
+    list(jobs.run(forms.request("subtitle", [tmp_path / "said.wav"], tmp_path / "said.json", asked)))
+    (segment,) = json.loads((tmp_path / "said.json").read_text("utf-8"))["segments"]
+    assert "".join(char["char"] for char in segment["chars"]) == "Абв, гд дабг."
+    timed = [char for char in segment["chars"] if "start" in char]
+    due = [start + 120 * n for word, start in zip(words, starts) for n in range(len(word))]
+    assert [round(1000 * char["start"]) for char in timed] == pytest.approx(due, abs=40)
+    assert all(char["end"] > char["start"] and char["score"] > 0 for char in timed)
+    back = [letter.text for word in files.read(tmp_path / "said.json").transcript.words() for letter in word.letters]
+    assert back == list("Абвгддабг")
 
 
 def test_models_that_are_none_are_refused(model: Path, tmp_path: Path) -> None:

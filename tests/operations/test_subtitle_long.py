@@ -62,14 +62,14 @@ def peak_mb(source: Path, output: Path) -> float:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_three_hours_take_little_more_memory_than_ten_minutes(tmp_path: Path) -> None:
-    """Sound is held by the window. What grows is the text: 26,000 words while their lines are laid out."""
+    """Sound is held by the window, text packed by the block: 26,000 words as objects would take 8 MB."""
     for name, seconds in (("short", 600), ("long", 10_800)):
         clips.run("-stream_loop", -1, "-i", SPEECH / "ten.ogg", "-t", seconds, "-c", "copy", tmp_path / f"{name}.ogg")
     short = peak_mb(tmp_path / "short.ogg", tmp_path / "short.srt")
     long = peak_mb(tmp_path / "long.ogg", tmp_path / "long.srt")
     print(f"{short:.0f} MB for ten minutes, {long:.0f} MB for three hours")
     assert (tmp_path / "long.srt").stat().st_size > 10 * (tmp_path / "short.srt").stat().st_size
-    assert long <= short + 30
+    assert long <= 1.1 * short
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such kill here")

@@ -151,7 +151,7 @@ def test_labels_of_audacity_are_read_back(tmp_path: Path) -> None:
         (["--fp16", "True"], "--compute-type float16"),
         (["--print_progress", "True"], "--json"),
         (["--speaker_embeddings"], "diarize"),
-        (["--return_char_alignments"], "words are the finest"),
+        (["--return_char_alignments"], "which hear letters"),
         (["--condition_on_previous_text", "True"], "False"),
         (["--vad_method", "silero"], "engine whisper"),
         (["--vad_onset", "0.4"], "silero or pyannote"),

@@ -94,6 +94,20 @@ def test_what_cannot_be_says_why(client: openai.OpenAI, words: Path) -> None:
         client.audio.speech.create(model="tts-1", voice="alloy", input=" ")
 
 
+def test_known_speakers_are_refused_where_nobody_tells_voices_apart(client: openai.OpenAI, words: Path) -> None:
+    """With an engine that does, they are samples of `subtitle`; without one, silence about it would be a lie."""
+    known = {"known_speaker_names": ["Anna"], "known_speaker_references": ["data:audio/wav;base64,UklGRg=="]}
+    for format, more, told in (
+        ("json", known, "diarized_json only"),
+        ("diarized_json", {"known_speaker_names": ["Anna"]}, "beside 0"),
+        ("diarized_json", known, "resemblyzer"),
+    ):
+        with pytest.raises(openai.APIStatusError, match=told), words.open("rb") as file:
+            client.audio.transcriptions.create(
+                file=file, model="gpt-4o-transcribe-diarize", response_format=format, extra_body=more
+            )
+
+
 @pytest.mark.skipif("narrate" not in operations, reason="nothing speaks here yet")
 @pytest.mark.parametrize(("format", "magic"), [("wav", b"RIFF"), ("mp3", b""), ("flac", b"fLaC"), ("opus", b"OggS")])
 def test_text_is_spoken(client: openai.OpenAI, format: str, magic: bytes) -> None:

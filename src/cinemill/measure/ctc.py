@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cinemill.errors import InvalidParams
 from cinemill.media.cues.timing import between
-from cinemill.media.cues.types import Word
+from cinemill.media.cues.types import Character, Word
 
 STAR = -1
 
@@ -34,16 +34,6 @@ class Span:
     start: int
     stop: int
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Character:
-    """A character of the text on the clock, in ms; `confidence` from 0 to 1."""
-
-    text: str
-    start: int
-    end: int
-    confidence: float
 
 
 def path(emissions: Emissions, tokens: Sequence[int], blank: int = 0) -> list[Span]:

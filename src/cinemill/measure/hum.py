@@ -47,6 +47,48 @@ def tones(blocks: Iterable[Audio]) -> Tones:
     return Tones(mains if len(harmonics) >= 3 else None, harmonics if len(harmonics) >= 3 else (), whistle)
 
 
+@dataclass(frozen=True, slots=True)
+class Hiss:
+    """Steady noise under everything: `level_db` of full scale in the quietest tenth of the time, and `flatness` of it
+    from 1 to 8 kHz, 1 for noise of all tones alike and 0 for a tone."""
+
+    level_db: float
+    flatness: float
+
+
+_SHORT = 2048
+_LOOKED_AT = 6000
+"""Windows of `_SHORT` samples, one in every two: some eight minutes."""
+
+
+def hiss(blocks: Iterable[Audio]) -> Hiss | None:
+    """What is heard where it is quietest, silence left out. Looks at the first minutes; None where there is nothing."""
+    window = np.hanning(_SHORT)
+    held = np.zeros(0, np.float32)
+    spectra: list[NDArray[np.float32]] = []
+    rate = 0
+    for block in blocks:
+        rate = block.sample_rate
+        held = np.concatenate([held, np.nan_to_num(block.samples.mean(axis=0))])
+        whole = len(held) // (2 * _SHORT)
+        runs = held[: whole * 2 * _SHORT].reshape(whole, 2 * _SHORT)[:, :_SHORT]
+        spectra.append((np.abs(np.fft.rfft(runs * window)) ** 2).astype(np.float32))
+        held = held[whole * 2 * _SHORT :]
+        if sum(map(len, spectra)) >= _LOOKED_AT:
+            break
+    found = np.concatenate(spectra) if spectra else np.zeros((0, 1), np.float32)
+    power = found.sum(axis=1) * 2 / (_SHORT * np.square(window).sum())
+    heard = power > 1e-10
+    if not rate or heard.sum() < 20:
+        return None
+    found, power = found[heard], power[heard]
+    quiet = power <= np.quantile(power, 0.1)
+    first, last = (min(found.shape[1], round(hz * _SHORT / rate)) for hz in (1000, 8000))
+    band = found[quiet].mean(axis=0)[first:last] + 1e-20
+    flatness = float(np.exp(np.log(band).mean()) / band.mean()) if len(band) else 0.0
+    return Hiss(float(10 * np.log10(power[quiet].mean())), flatness)
+
+
 def _spectrum(blocks: Iterable[Audio]) -> tuple[NDArray[np.float64], int]:
     window = np.hanning(_SIZE)
     total = np.zeros(_SIZE // 2 + 1)

@@ -57,25 +57,25 @@ class CleanOperation(SoundOperation[Clean]):
         params = request.params
         method = _method(params)
         found = hum.tones(channels(info, track))
-        steps = [*_before(params, found, track.sample_rate)]
-        notes = [f"{', '.join(_said(step) for step in steps)}." if steps else "no hum, whistle or clicks to take out."]
+        steps = [*before(params, found, track.sample_rate)]
+        notes = [f"{', '.join(said(step) for step in steps)}." if steps else "no hum, whistle or clicks to take out."]
         record: dict[str, Any] = {"method": method, "graph": ",".join(steps), "tones": asdict(found)}
         if method == "afftdn" and params.method == "auto":
             notes.append("FFmpeg's afftdn takes steady noise; `cinemill engines install deepfilter` for voices.")
         if method == "afftdn":
-            record["floor_db"] = round(_floor(sound.even(channels(info, track), size=track.sample_rate)), 1)
+            record["floor_db"] = round(floor(sound.even(channels(info, track), size=track.sample_rate)), 1)
         target = target_of(params)
         if target:
-            settled = loudness.settle(lambda: _cleaned(info, track, params, record), target)
-            said = said_of(settled, target)
-            record |= {"applied": kept_of(settled), "loudness": said["loudness"]}
-            notes += said["notes"]
+            settled = loudness.settle(lambda: cleaned(info, track, params, record), target)
+            told = said_of(settled, target)
+            record |= {"applied": kept_of(settled), "loudness": told["loudness"]}
+            notes += told["notes"]
         return {**record, "notes": notes}
 
     def made(
         self, request: Request[Clean], info: MediaInfo, track: AudioTrack, record: dict[str, Any]
     ) -> Iterator[Audio]:
-        blocks = _cleaned(info, track, request.params, record)
+        blocks = cleaned(info, track, request.params, record)
         return applied(blocks, record["applied"]) if "applied" in record else blocks
 
 
@@ -90,7 +90,8 @@ def _method(params: Clean) -> str:
     return params.method
 
 
-def _cleaned(info: MediaInfo, track: AudioTrack, params: Clean, record: dict[str, Any]) -> Iterator[Audio]:
+def cleaned(info: MediaInfo, track: AudioTrack, params: Clean, record: dict[str, Any]) -> Iterator[Audio]:
+    """The track by a record of what to do: `graph`, `method`, and `floor_db` for afftdn."""
     from cinemill.engines import deepfilter
     from cinemill.media import soundgraph
 
@@ -139,7 +140,7 @@ def _late(rate: int) -> int:
     return max(0, int(np.argmax(np.abs(np.concatenate(out)))) - rate // 2)
 
 
-def _floor(blocks: Iterator[Audio]) -> float:
+def floor(blocks: Iterator[Audio]) -> float:
     """dBFS of the quietest tenth of all tenths of a second that are not silent."""
     from cinemill.media import sound
 
@@ -154,7 +155,7 @@ def _floor(blocks: Iterator[Audio]) -> float:
     return max(-80.0, sound.decibels(float(np.percentile(heard, 10)))) if heard else -80.0
 
 
-def _before(params: Clean, found: Tones, rate: int) -> Iterator[str]:
+def before(params: Clean, found: Tones, rate: int) -> Iterator[str]:
     """Filters for what lies in one place, in FFmpeg's words, in the order that suits them: first what was cut off."""
     if params.declip:
         yield "adeclip"
@@ -172,7 +173,7 @@ def _before(params: Clean, found: Tones, rate: int) -> Iterator[str]:
         yield f"bandreject=f={line:.2f}:width_type=h:w=80"
 
 
-def _said(step: str) -> str:
+def said(step: str) -> str:
     """`hum at 50 Hz` for a filter's words."""
     name, _, rest = step.partition("=")
     if name == "bandreject":

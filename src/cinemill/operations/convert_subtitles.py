@@ -136,4 +136,6 @@ def write(
     from cinemill.media.cues.style import Style
 
     looks = files.Looks(Style(karaoke=karaoke), *size)  # type: ignore[arg-type]
-    output.write_text(files.written(transcript, format or files.of_path(name).name, looks), "utf-8")
+    pieces = files.pieces(transcript, format or files.of_path(name).name, looks)
+    with output.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)

@@ -343,6 +343,7 @@ def _of_segments(segments: Sequence[dict[str, Any]], language: str | None, notes
     cues: list[Cue] = []
     for one in segments:
         words = _of_words(one["words"], one.get("start", 0.0), one.get("end", 0.0))
+        words = tuple(_lettered(words, one["letters"])) if one.get("letters") else words
         if words:
             cues.append(Cue(words[0].start, words[-1].end, (one["text"].strip(),), None, words))
     return Heard(tuple(cues), language, tuple(notes))
@@ -362,6 +363,18 @@ def _of_words(stored: Sequence[Sequence[Any]], start: float, end: float) -> tupl
             confidence = None if sure is None else round(sure, 4)
             words.append(Word(text.strip(), *times, confidence, None, text[:1].isspace()))
     return tuple(between(words, known, round(start * 1000), round(end * 1000)))
+
+
+def _lettered(words: Sequence[Word], stored: Sequence[Sequence[Any]]) -> Iterator[Word]:
+    """The words with their letters, which stand in `stored` one after another with blanks between them, in seconds."""
+    from cinemill.media.cues.types import Character
+
+    source = iter(one for one in stored if one[0].strip())
+    for word in words:
+        own = [one for _, one in zip(word.text.replace(" ", ""), source)]
+        timed = [one for one in own if one[1] is not None and one[2] is not None]
+        letters = (Character(a, round(1000 * b), round(1000 * c), round(d or 0.0, 4)) for a, b, c, d in timed)
+        yield replace(word, letters=tuple(letters))
 
 
 def _written(word: str) -> str:
@@ -411,7 +424,7 @@ def aligned(heard: Heard, samples: Any, params: Any, engine: str) -> Heard:
     if not words:
         return heard
     try:
-        timed = iter(_on_the_clock(words, samples, params.align_model))
+        timed = iter(_on_the_clock(words, samples, params.align_model, params.return_char_alignments))
     except CinemillError as error:
         return replace(heard, notes=(*heard.notes, f"words keep the recogniser's times: {error.sentence}"))
     cues: list[Cue] = []
@@ -421,7 +434,7 @@ def aligned(heard: Heard, samples: Any, params: Any, engine: str) -> Heard:
     return replace(heard, cues=tuple(cues))
 
 
-def _on_the_clock(words: Sequence[Word], samples: Any, model: str) -> list[Word]:
+def _on_the_clock(words: Sequence[Word], samples: Any, model: str, letters: bool) -> list[Word]:
     from cinemill.measure import ctc, emissions
     from cinemill.models import sessions
     from cinemill.operations.align import heard as by_pocketsphinx
@@ -432,7 +445,8 @@ def _on_the_clock(words: Sequence[Word], samples: Any, model: str) -> list[Word]
             raise UnsupportedMedia("PocketSphinx does not find the text in the sound.")
         return [replace(new, confidence=old.confidence) for new, old in zip(timed, words)]
     heard = emissions.heard(samples, sessions.located(model))
-    return ctc.words(heard.emissions, words, heard.vocabulary, heard.step_ms, blank=heard.blank)[0]
+    timed, own = ctc.words(heard.emissions, words, heard.vocabulary, heard.step_ms, blank=heard.blank)
+    return [replace(word, letters=tuple(run)) for word, run in zip(timed, own)] if letters else timed
 
 
 def samples_of(info: MediaInfo, track: AudioTrack, window: Span) -> Any:
@@ -448,6 +462,7 @@ def samples_of(info: MediaInfo, track: AudioTrack, window: Span) -> Any:
 
 def shifted(heard: Heard, by: int) -> Iterator[Cue]:
     """The cues on the programme's clock."""
-    for cue in heard.cues:
-        words = tuple(replace(word, start=word.start + by, end=word.end + by) for word in cue.words)
-        yield replace(cue, start=cue.start + by, end=cue.end + by, words=words)
+    from cinemill.media.cues.types import Transcript
+    from cinemill.media.cues.types import shifted as moved
+
+    yield from moved(Transcript(heard.cues), by).cues

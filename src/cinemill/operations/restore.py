@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cinemill.errors import UnsupportedMedia
 from cinemill.filters import Chain, text
-from cinemill.operations import Request, advice, operation, remedies
+from cinemill.operations import Request, advice, operation, remedies, tape_sound
 from cinemill.operations.advice import Advice
 from cinemill.operations.video import VideoDecided, VideoOperation, indexed, middle
 from cinemill.operations.wishes import Restore
 
 if TYPE_CHECKING:
     from cinemill.media.read import Index
-    from cinemill.media.types import MediaInfo, VideoTrack
+    from cinemill.media.types import Audio, MediaInfo, VideoTrack
 
 
 _LOOKS = 500
@@ -26,12 +26,18 @@ _WINDOWS, _WINDOW_FRAMES = 8, 40
 """Stretches of the file that are looked at: enough to choose by, in a few seconds."""
 
 
+class RestoreDecided(VideoDecided):
+    sounds: tuple[dict[str, Any], ...] = ()
+    """What is done to tracks of sound."""
+
+
 @operation
 class RestoreOperation(VideoOperation[Restore]):
     """Restore a tape or film: analyse it, explain what will be done, do it."""
 
     name = "restore"
     params = Restore
+    decided = RestoreDecided
     example = "cinemill restore tape.avi -o tape.mp4"
 
     def chain(self, params: Restore, info: MediaInfo) -> tuple[Chain, list[str]]:
@@ -44,6 +50,17 @@ class RestoreOperation(VideoOperation[Restore]):
         # Scenes are of no use here, and looking for them takes long.
         found = analysis.analyse(info, index, windows=_WINDOWS, window_frames=_WINDOW_FRAMES, scan="none")
         return remedies.chosen(params, [*_of_deck(info, video), *advice.advice(found, video)], video)
+
+    def decide(self, request: Request[Restore]) -> VideoDecided:
+        from cinemill.media import read
+
+        found = super().decide(request)
+        sounds, notes = ([], []) if found.excerpt else tape_sound.looked(request.params, read.probe(request.inputs[0]))
+        return RestoreDecided(**{**dict(found), "notes": (*found.notes, *notes)}, sounds=tuple(sounds))
+
+    def sounds(self, request: Request[Restore], decided: VideoDecided, info: MediaInfo) -> dict[int, Iterator[Audio]]:
+        records = decided.sounds if isinstance(decided, RestoreDecided) else ()
+        return {record["track"]: tape_sound.made(info, record) for record in records}
 
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         return middle(params.preview, info, index)

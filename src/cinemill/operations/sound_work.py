@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -105,13 +105,19 @@ def _carries(request: Request[Any], info: MediaInfo, format: str) -> list[Carry]
     from cinemill.media import read, tracks
 
     ours = read.sound_of(info, request.params.track - 1)
-    found: list[Carry] = []
-    for carry in tracks.carries(info, format, picture=True):
-        if carry.track.index == ours.index:
-            codec = tracks.sound_encoder(ours.codec, format)
-            carry = replace(carry, how="convert", codec=codec, reason="it is made anew")
-        found.append(carry)
-    return found
+    return anew(tracks.carries(info, format, picture=True), [ours.index], format)
+
+
+def anew(carried: Sequence[Carry], sounds: Collection[int], format: str) -> list[Carry]:
+    """The fate of every track where those of `sounds` are made anew."""
+    from cinemill.media import tracks
+
+    return [
+        replace(carry, how="convert", codec=tracks.sound_encoder(carry.track.codec, format), reason="it is made anew")
+        if carry.track.index in sounds
+        else carry
+        for carry in carried
+    ]
 
 
 def channels(info: MediaInfo, track: AudioTrack) -> Iterator[Audio]:

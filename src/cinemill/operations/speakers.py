@@ -23,12 +23,12 @@ ALIASES = ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "
 class SpeechOptions(Params):
     """Speech."""
 
-    engine: Literal["auto", "espeak", "kokoro", "chatterbox"] = "auto"
+    engine: Literal["auto", "espeak", "kokoro", "piper", "chatterbox"] = "auto"
     """Who speaks. auto takes chatterbox where a --sample is given, else kokoro where it is installed and knows the
     language, else espeak, which always is."""
     voice: str | None = None
-    """Voice of the engine: en-gb or f3 for espeak, af_heart or a mixture, af_bella(2)+af_sky, for kokoro. Left out, the
-    engine's own for the language."""
+    """Voice of the engine: en-gb or f3 for espeak, af_heart or a mixture, af_bella(2)+af_sky, for kokoro, a file's name
+    for piper. Left out, the engine's own for the language. `cinemill voices` lists them."""
     sample: Path | None = Field(None, file="audio")
     """Some five to fifteen seconds of a voice that chatterbox is to speak in. Ask whose voice it is."""
     language: str | None = None
@@ -48,7 +48,7 @@ class SpeechOptions(Params):
     temperature: float = Field(0.8, ge=0.05, le=5)
     """How freely chatterbox speaks."""
     weights: Path | None = Field(None, file="any")
-    """Folder of kokoro's or chatterbox' weights, instead of what was fetched."""
+    """Folder of kokoro's or chatterbox' weights, or of piper's voices, instead of what was fetched."""
     download: bool = False
     """Fetch the engine's weights if they are not here. HF_HOME says where to."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -107,9 +107,9 @@ class Espeak:
             return spoken + (f"+{variant}" if variant else "")
         if wanted in self._VARIANTS:
             return spoken + self._VARIANTS[wanted]
-        if wanted in _ESPEAK_VARIANTS:
+        if wanted in ESPEAK_VARIANTS:
             return f"{spoken}+{wanted}"
-        raise UnknownName("voice of espeak", wanted, [*known, *_ESPEAK_VARIANTS])
+        raise UnknownName("voice of espeak", wanted, [*known, *ESPEAK_VARIANTS])
 
     def _spoken(self, language: str, known: dict[str, str]) -> str:
         lowered = language.lower().replace("_", "-")
@@ -128,7 +128,7 @@ class Espeak:
         return espeak.speak(text, voice, speed, self.options.pitch)
 
 
-_ESPEAK_VARIANTS = (*(f"m{n}" for n in range(1, 9)), *(f"f{n}" for n in range(1, 6)), "croak", "whisper", "whisperf")
+ESPEAK_VARIANTS = (*(f"m{n}" for n in range(1, 9)), *(f"f{n}" for n in range(1, 6)), "croak", "whisper", "whisperf")
 
 
 _LOADING, _FETCHING, _SAYING = 300.0, 7200.0, 600.0
@@ -202,6 +202,58 @@ class Kokoro:
         letter = voice[0] if self.letter(language) in "ab" and voice[:1] in "ab" else self.letter(language)
         asked = {"text": text, "voice": voice, "language": letter, "speed": speed, "seed": seed}
         return speech.speak(_loaded("kokoro", self.options), asked, deadline=_SAYING)
+
+
+class Piper:
+    """Small voices that sound human, of files in a folder."""
+
+    name = "piper"
+    rate = 22_050
+    longest = 280
+    shortest = 0
+    note = "Piper speaks."
+    is_sure = False
+
+    def __init__(self, options: SpeechOptions) -> None:
+        from cinemill.engines import piper
+
+        self.options = options
+        self.folder = options.weights or piper.folder()
+        self.known = piper.voices(self.folder)
+
+    def voice(self, wanted: str | None, language: str) -> str:
+        if not self.known:
+            raise InvalidParams(
+                f"{self.folder} holds no voice of Piper: a voice is NAME.onnx with NAME.onnx.json beside it, and "
+                "--weights names their folder.",
+            )
+        if wanted is None or wanted in ALIASES:
+            return self._of(language)
+        name, _, speaker = wanted.partition("#")
+        if name not in self.known:
+            raise UnknownName("voice of piper", name, self.known)
+        if speaker and speaker not in self.known[name].speakers:
+            raise UnknownName(f"speaker of {name}", speaker, self.known[name].speakers)
+        return wanted
+
+    def _of(self, language: str) -> str:
+        """The first voice of a language, of the same country if there is one."""
+        lowered = language.lower().replace("_", "-")
+        own = {name: voice.language.lower() for name, voice in self.known.items()}
+        exact = [name for name, code in own.items() if code == lowered]
+        near = [name for name, code in own.items() if code.partition("-")[0] == lowered.partition("-")[0]]
+        if not near:
+            raise InvalidParams(f"no voice of Piper in {self.folder} speaks {language}.")
+        return (exact or near)[0]
+
+    def speak(self, text: str, voice: str, language: str, speed: float, seed: int) -> Spoken:
+        from cinemill.engines import install, speech
+
+        name, _, speaker = voice.partition("#")
+        asked = {"text": text, "path": str(self.known[name].path.resolve()), "speaker": speaker}
+        host = install.warm("piper")
+        host.load({"device": self.options.device}, _LOADING)
+        return speech.speak(host, {**asked, "speed": speed, "seed": seed}, deadline=_SAYING)
 
 
 class Chatterbox:
@@ -298,7 +350,7 @@ def speaker(options: SpeechOptions) -> Speaker:
     if name == "espeak":
         return Espeak(options)
     install.command(engines.get(name))
-    return Kokoro(options) if name == "kokoro" else Chatterbox(options)
+    return {"kokoro": Kokoro, "piper": Piper, "chatterbox": Chatterbox}[name](options)
 
 
 def _knows(language: str) -> bool:

@@ -18,6 +18,7 @@ from cinemill.operations.recognise import WhisperOptions, samples_of
 from cinemill.operations.who_speaks import SpeakerOptions
 
 if TYPE_CHECKING:
+    from cinemill.media.cues.speakers import Turn
     from cinemill.media.cues.types import Cue, Transcript
     from cinemill.media.types import AudioTrack, MediaInfo
 
@@ -56,6 +57,9 @@ class Subtitle(CueRules, SpeakerOptions, WhisperOptions):
     align_model: str | None = None
     """A CTC model as ONNX with its vocab.json beside it, by name or file; pocketsphinx, for English; with whisperx, a
     wav2vec2 model of the hub or a folder."""
+    return_char_alignments: bool = False
+    """In JSON, the time of every letter, as whisperX writes them: `chars` of a segment. Takes the engine whisperx, or
+    a CTC model as --align-model."""
     interpolate_method: Literal["nearest", "linear", "ignore"] = "nearest"
     """How whisperx times the letters that it cannot align."""
     vad_method: Literal["levels", "silero", "pyannote", "none"] = "levels"
@@ -105,7 +109,6 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         "log-level": "--json tells programs what is done.",
         "print-progress": "progress is always told; --json tells it to programs.",
         "no-speech-filter": "--keep-doubtful keeps what was probably not said.",
-        "return-char-alignments": "whisperX's JSON has times of letters; here words are the finest.",
         "speaker-embeddings": "`cinemill diarize -o turns.json` gives the vectors of voices.",
     }
 
@@ -225,13 +228,12 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
         if dropped:
             lost = ", ".join(dict.fromkeys(f"{one.text!r} ({one.why})" for one in dropped[:4]))
             notes.append(f"{len(dropped)} times something was left out that was probably not said: {lost}.")
-        words = list(transcript.words())
         beside = ALL[1:] if request.params.output_format == "all" else ()
         return {
-            "words": len(words),
+            "words": sum(1 for _ in transcript.words()),
             "language": transcript.language,
             "duration": decided.length / 1000,
-            "speakers": sorted({word.speaker for word in words if word.speaker}),
+            "speakers": sorted({word.speaker for word in transcript.words() if word.speaker}),
             "engine": decided.engine,
             "notes": list(dict.fromkeys(notes)),
             "files": [str(request.output.with_suffix(_suffix_of(name)).resolve()) for name in beside],
@@ -351,6 +353,7 @@ def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
     aligning = {"model": params.align_model, "folder": None, "interpolate": params.interpolate_method}
     own = {"vad_onset": params.vad_onset or 0.5, "vad_offset": params.vad_offset or 0.363}
     asked = own | {"chunk_size": round(params.chunk_size or 30)} if params.vad_method == "pyannote" else None
+    aligning["letters"] = params.return_char_alignments
     return recognise.WhisperX(params, aligning if params.align else None, asked).ready()
 
 
@@ -370,6 +373,11 @@ def _refuse_others(params: Subtitle, engine: str) -> None:
         raise InvalidParams(f"vad-method={params.vad_method} takes the engine {only}.")
     if params.vad_method in ("levels", "none") and (params.vad_onset or params.vad_offset):
         raise InvalidParams("vad-onset and vad-offset are for vad-method silero or pyannote.")
+    by_letters = params.align and (engine == "whisperx" or params.align_model not in (None, "pocketsphinx"))
+    if params.return_char_alignments and not (by_letters and params.task == "transcribe"):
+        raise InvalidParams(
+            "return-char-alignments takes the engine whisperx or a CTC model as --align-model, which hear letters."
+        )
     if params.interpolate_method != "nearest" and engine != "whisperx":
         raise InvalidParams(f"interpolate-method={params.interpolate_method} takes the engine whisperx.")
 
@@ -389,20 +397,14 @@ def _refuse_what_is_whispers(params: Subtitle) -> None:
 
 def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -> tuple[Transcript, Sequence[Any]]:
     """What was heard and who said it, and what of it is not believed."""
-    from cinemill.media.cues import doubt, files
-    from cinemill.media.cues.speakers import Turn, assigned
+    from cinemill.media.cues import doubt
+    from cinemill.media.cues.packed import packed
+    from cinemill.media.cues.speakers import assigned
     from cinemill.media.cues.types import Transcript
 
-    reader = files.FORMATS["json"].read
-    assert reader
-    cues: list[Cue] = []
     turns: list[Turn] = []
-    for part in parts:  # one at a time: what is read of hours of sound is larger than what becomes of it
-        record = json.loads(part.read_text("utf-8"))
-        cues += reader(record["heard"]).cues if "heard" in record else ()
-        turns += [Turn(*one) for one in record.get("turns", ())]
     language = "en" if params.task == "translate" else params.language or decided.language
-    whole = Transcript(tuple(cues), language)
+    whole = Transcript(packed(_heard_in(parts, turns)), language)
     dropped: Sequence[Any] = ()
     if not params.keep_doubtful:
         # Times that an aligner gave say nothing about whether a word was said.
@@ -412,6 +414,20 @@ def _joined(parts: Sequence[Path], decided: SubtitleDecided, params: Subtitle) -
     if params.turns:
         return with_speakers(whole, params.turns), dropped
     return (assigned(whole, turns) if turns else whole), dropped
+
+
+def _heard_in(parts: Sequence[Path], turns: list[Turn]) -> Iterator[Cue]:
+    """The cues of one part after another: hours of them are never whole. Who speaks goes to `turns`."""
+    from cinemill.media.cues import files
+    from cinemill.media.cues.speakers import Turn
+
+    reader = files.FORMATS["json"].read
+    assert reader
+    for part in parts:
+        record = json.loads(part.read_text("utf-8"))
+        turns += [Turn(*one) for one in record.get("turns", ())]
+        if "heard" in record:
+            yield from reader(record["heard"]).cues
 
 
 def _laid_out(transcript: Transcript, params: Subtitle, rate: Fraction | None, cuts: Sequence[int]) -> Transcript:

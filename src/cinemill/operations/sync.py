@@ -52,7 +52,7 @@ class SyncOperation(SoundOperation[Sync]):
     def look(self, request: Request[Sync], info: MediaInfo, track: AudioTrack) -> dict[str, Any]:
         if request.params.reference:
             return self._compared(request, info, track, request.params.reference)
-        return _by_length(info, track)
+        return by_length(info, track)
 
     def _compared(self, request: Request[Sync], info: MediaInfo, track: AudioTrack, reference: Path) -> dict[str, Any]:
         from cinemill.measure import drift
@@ -74,7 +74,7 @@ class SyncOperation(SoundOperation[Sync]):
         return mended(lambda: channels(info, track), record["stretches"])
 
 
-def _by_length(info: MediaInfo, track: AudioTrack) -> dict[str, Any]:
+def by_length(info: MediaInfo, track: AudioTrack) -> dict[str, Any]:
     """The whole track as long as the picture. Raises UnsupportedMedia where there is none, or it is not the clock."""
     from cinemill.media import read
 

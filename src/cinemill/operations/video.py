@@ -20,10 +20,11 @@ from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
 from cinemill.notices import listening
 from cinemill.operations import Chunk, Decided, Device, Operation, Request, named_files
+from cinemill.operations.sound_work import anew
 
 if TYPE_CHECKING:
     from cinemill.media.read import Index
-    from cinemill.media.types import Frame, MediaInfo, VideoTrack
+    from cinemill.media.types import Audio, Frame, MediaInfo, VideoTrack
 
 V = TypeVar("V", bound=VideoOutput)
 
@@ -109,6 +110,10 @@ class VideoOperation(Operation[V, VideoDecided]):
             excerpt=excerpt,
         )
 
+    def sounds(self, request: Request[V], decided: VideoDecided, info: MediaInfo) -> dict[int, Iterator[Audio]]:
+        """Tracks of sound that are made anew, by their index; the others are carried as they are."""
+        return {}
+
     def models(self, decided: VideoDecided) -> tuple[str, ...]:
         return text.chain([*decided.chain]).models
 
@@ -183,7 +188,9 @@ class VideoOperation(Operation[V, VideoDecided]):
         info = read.probe(request.inputs[0])
         length = float(info.duration or 0) or 1.0
         carried = [] if decided.excerpt else tracks.carries(info, decided.format, picture=decided.spec is None)
-        for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format):
+        sounds = {} if decided.excerpt else self.sounds(request, decided, info)
+        carried = anew(carried, sounds, decided.format)
+        for seconds in write.assemble(parts, decided.spec, info, carried, output, decided.format, sounds):
             yield min(1.0, seconds / length)
 
     def source(self, request: Request[V], decided: VideoDecided) -> Generator[Frame, None, None]:

@@ -63,6 +63,11 @@ class Restore(VideoOutput):
     """Redraw faces by a network."""
     height: int | None = Field(None, ge=16, le=8192, unit="px")
     """Scale to this height, with square pixels."""
+    sound: Literal["auto", "keep", "clean"] = "auto"
+    """auto takes hum, a television's whistle and hiss out of a tape's sound where they were found; clean does so
+    whatever the picture is; keep carries the sound over as it is."""
+    sync: bool = False
+    """Make the sound as long as the picture, for a recorder whose clock ran wrong."""
     grain: float = Field(0, ge=0, le=1)
     """Add grain as of film."""
     preview: float | None = Field(None, gt=0, le=600, unit="s")

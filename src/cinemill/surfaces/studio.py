@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.errors import CinemillError, JobError, JobRunning
-from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning
+from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning, voices
 from cinemill.surfaces.desktop import command as desktop
 from cinemill.surfaces.help import Command, Group
 
@@ -25,6 +25,7 @@ def add_to(app: typer.Typer) -> None:
         ("probe", _probe),
         ("filters", _filters),
         ("presets", _presets),
+        ("voices", voices.voices),
         ("doctor", _doctor),
         ("hardware", _hardware),
         ("train", training.train),

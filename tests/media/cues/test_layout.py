@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -13,9 +14,10 @@ from streams import speech
 
 from cinemill.media.cues.layout import lay_out
 from cinemill.media.cues.lint import lint
+from cinemill.media.cues.packed import Packed, packed
 from cinemill.media.cues.rules import PRESETS, Rules, rules
-from cinemill.media.cues.timing import Grid, Limits
-from cinemill.media.cues.types import Cue, Transcript, Word, spread
+from cinemill.media.cues.timing import Grid, Limits, Span, streamed, times
+from cinemill.media.cues.types import Character, Cue, Mark, Transcript, Word, spread
 from cinemill.media.cues.width import columns
 
 RATES = [None, Fraction(24000, 1001), Fraction(25), Fraction(30)]
@@ -184,3 +186,65 @@ def test_three_hours_are_laid_out_in_seconds() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_nothing_gives_nothing(preset: str) -> None:
     assert lay_out(Transcript(), rules(preset)).cues == ()
+
+
+@st.composite
+def talk(draw: st.DrawFn) -> Transcript:
+    """Several streams of one language one after another, a cue each: some hundred words, speakers coming and going."""
+    language = draw(st.sampled_from(["en", "de", "ja"]))
+    cues: list[Cue] = []
+    clock = 0
+    for part in draw(st.lists(speech(language), min_size=1, max_size=12)):
+        later = [replace(word, start=word.start + clock, end=word.end + clock) for word in part.words()]
+        cues.append(Cue(later[0].start, later[-1].end, (), None, tuple(later)))
+        clock = max(word.end for word in later) + draw(st.sampled_from([0, 200, 12_000]))
+    return Transcript(tuple(cues), language)
+
+
+@settings(max_examples=60, deadline=None)
+@given(talk(), presets, rates, cuts, st.booleans(), st.integers(1, 40))
+def test_a_run_at_a_time_gives_what_all_at_once_gives(
+    spoken: Transcript, preset: str, rate: Fraction | None, cuts: list[int], labels: bool, run: int
+) -> None:
+    asked = rules(preset, spoken.language)
+    whole = lay_out(spoken, asked, frame_rate=rate, cuts=cuts, labels=labels, run=1_000_000)
+    assert lay_out(spoken, asked, frame_rate=rate, cuts=cuts, labels=labels, run=run) == whole
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-10, 900), st.integers(0, 260), st.integers(0, 300)), max_size=60),
+    presets,
+    rates,
+    cuts,
+)
+def test_times_come_one_after_another_as_they_come_together(
+    told: list[tuple[int, int, int]], preset: str, rate: Fraction | None, cuts: list[int]
+) -> None:
+    grid = Grid(rate)
+    limits = Limits.of(rules(preset, "en"), grid)
+    spans: list[Span] = []
+    clock = 0
+    for pause, length, need in told:
+        scale = 1 if rate else 40
+        spans.append(Span(clock + pause * scale, clock + (pause + length) * scale, need * scale))
+        clock += (pause + length) * scale
+    places = sorted(map(grid.at, cuts))
+    assert list(streamed(spans, limits, places)) == times(spans, limits, places)
+
+
+def test_cues_that_are_packed_come_out_equal() -> None:
+    words = said("We waited all night on the old bridge, until the sun rose. " * 200, speaker="Anna")
+    letters = (Character("W", 0, 20, 0.5), Character("e", 20, 55, 0.25))
+    words[0] = replace(words[0], letters=letters, confidence=0.5, space=False)
+    cues = [Cue(word.start, word.end, (word.text, "x"), "Anna", (word,), (Mark("i", 0, 1),)) for word in words]
+    many = packed(cues)
+    assert isinstance(many, Packed)
+    assert (list(many), len(many)) == (cues, len(cues))
+    assert (many[0], many[-1], many[5:9]) == (cues[0], cues[-1], tuple(cues[5:9]))
+    assert many == cues
+    assert many != cues[1:]
+    with pytest.raises(IndexError):
+        many[len(cues)]
+    assert packed(cues[:3]) == tuple(cues[:3])
+    assert sum(map(len, many._blocks)) < 40 * len(words)

@@ -20,3 +20,13 @@ VOICES = {
     **{"j": "jf_alpha", "p": "pf_dora", "z": "zf_xiaobei"},
 }
 """The voice for each that nobody chose."""
+_NAMES = {
+    "af": "heart alloy aoede bella jessica kore nicole nova river sarah sky",
+    "am": "adam echo eric fenrir liam michael onyx puck santa",
+    **{"bf": "alice emma isabella lily", "bm": "daniel fable george lewis", "ef": "dora", "em": "alex santa"},
+    **{"ff": "siwis", "hf": "alpha beta", "hm": "omega psi", "if": "sara", "im": "nicola", "pf": "dora"},
+    **{"jf": "alpha gongitsune nezumi tebukuro", "jm": "kumo", "pm": "alex santa"},
+    **{"zf": "xiaobei xiaoni xiaoxiao xiaoyi", "zm": "yunjian yunxi yunxia yunyang"},
+}
+ALL_VOICES = tuple(f"{kind}_{name}" for kind, names in _NAMES.items() for name in names.split())
+"""Those of version 1.0: language and sex in two letters, and a name."""

@@ -161,7 +161,13 @@ class Service(wire.Service):
         try:
             model, facts = self.aligner_of(language, asked)
             found = alignment.align(
-                segments, model, facts, audio, self.loaded["device"], interpolate_method=asked["interpolate"]
+                segments,
+                model,
+                facts,
+                audio,
+                self.loaded["device"],
+                interpolate_method=asked["interpolate"],
+                return_char_alignments=asked.get("letters", False),
             )
             return found["segments"], []
         except Exception as error:
@@ -189,13 +195,18 @@ class Service(wire.Service):
         blank = "" if language in alignment.LANGUAGES_WITHOUT_SPACES else " "
 
         def at(time):
-            return None if time is None else round(min(max(float(time), 0.0), seconds), 3)
+            return None if number(time) is None else round(min(max(float(time), 0.0), seconds), 3)
 
         words = [
-            [blank + word["word"].strip(), at(word.get("start")), at(word.get("end")), word.get("score")]
+            [blank + word["word"].strip(), at(word.get("start")), at(word.get("end")), number(word.get("score"))]
             for word in one.get("words") or spread(one, blank)
         ]
-        return {"start": at(one["start"]), "end": at(one["end"]), "text": one["text"], "words": words}
+        letters = [
+            [char["char"], at(char.get("start")), at(char.get("end")), number(char.get("score"))]
+            for char in one.get("chars") or ()
+        ]
+        found = {"start": at(one["start"]), "end": at(one["end"]), "text": one["text"], "words": words}
+        return {**found, "letters": letters}
 
     def turns(self, params, blobs):
         if params["offline"]:
@@ -207,6 +218,11 @@ class Service(wire.Service):
         rows = turns[["start", "end", "speaker"]].itertuples(index=False)
         found = [[round(1000 * row.start), round(1000 * row.end), row.speaker] for row in rows]
         yield {"turns": found, "voices": voices}, []
+
+
+def number(value):
+    """A number that is one; whisperX's tables have holes."""
+    return None if value is None or value != value else float(value)
 
 
 def spread(one, blank):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from cinemill.media.cues.packed import packed
 from cinemill.media.cues.types import Cue, Transcript, Word, spread
 
 Regions = Sequence[tuple[int, int]]
@@ -55,8 +57,14 @@ def without_doubtful(transcript: Transcript, speech: Regions | None = None) -> t
     speech whose confidence is low or unknown; and repetitions of a phrase beyond what people say.
     """
     dropped: list[Dropped] = []
-    kept: list[Cue] = []
-    for cue in transcript.cues:
+    believed = packed(_believed(transcript.cues, speech, dropped))
+    cues = _unlooped(believed, dropped)
+    return replace(transcript, cues=cues), sorted(dropped, key=lambda one: one.start)
+
+
+def _believed(cues: Iterable[Cue], speech: Regions | None, dropped: list[Dropped]) -> Iterator[Cue]:
+    """The cues without what each by itself makes doubtful, which goes to `dropped`."""
+    for cue in cues:
         words = cue.words or tuple(spread(" ".join(cue.lines), cue.start, cue.end, cue.speaker))
         why = _invented(words, speech)
         if why:
@@ -66,9 +74,7 @@ def without_doubtful(transcript: Transcript, speech: Regions | None = None) -> t
         lost = [word for word in words if _over_silence(word, speech)]
         dropped += [Dropped(word.start, word.end, word.text, "silence") for word in lost]
         if spoken:
-            kept.append(replace(cue, words=tuple(spoken), lines=cue.lines if not lost else (_text(spoken),)))
-    cues, loops = _unlooped(kept)
-    return replace(transcript, cues=tuple(cues)), sorted([*dropped, *loops], key=lambda one: one.start)
+            yield replace(cue, words=tuple(spoken), lines=cue.lines if not lost else (_text(spoken),))
 
 
 def _invented(words: Sequence[Word], speech: Regions | None) -> str | None:
@@ -105,25 +111,31 @@ def _text(words: Sequence[Word]) -> str:
     return "".join(" " * (word.space and number > 0) + word.text for number, word in enumerate(words))
 
 
-def _unlooped(cues: Sequence[Cue]) -> tuple[list[Cue], list[Dropped]]:
-    words = [(number, word) for number, cue in enumerate(cues) for word in cue.words or ()]
-    keys = [re.sub(r"\W+", "", word.text).lower() for _, word in words]
+def _unlooped(cues: Sequence[Cue], dropped: list[Dropped]) -> Sequence[Cue]:
+    """The cues without repetitions, which go to `dropped`."""
+    numbers: dict[str, int] = {}
+    keys = array("L")
+    for cue in cues:
+        for word in cue.words:
+            keys.append(numbers.setdefault(re.sub(r"\W+", "", word.text).lower(), len(numbers)))
     looped = _loops(keys)
-    if not looped:
-        return list(cues), []
-    lost = [words[at] for at in sorted(looped)]
-    kept: list[Cue] = []
-    for number, cue in enumerate(cues):
-        gone = {id(word) for owner, word in lost if owner == number}
-        left = tuple(word for word in cue.words if id(word) not in gone)
-        if not gone:
-            kept.append(cue)
+    return packed(_shortened(cues, looped, dropped)) if looped else cues
+
+
+def _shortened(cues: Iterable[Cue], looped: set[int], dropped: list[Dropped]) -> Iterator[Cue]:
+    at = 0
+    for cue in cues:
+        lost = [word for place, word in enumerate(cue.words, at) if place in looped]
+        left = tuple(word for place, word in enumerate(cue.words, at) if place not in looped)
+        dropped += [Dropped(word.start, word.end, word.text, "loop") for word in lost]
+        at += len(cue.words)
+        if not lost:
+            yield cue
         elif left:
-            kept.append(replace(cue, words=left, lines=(_text(left),), end=max(left[-1].end, cue.start + 1)))
-    return kept, [Dropped(word.start, word.end, word.text, "loop") for _, word in lost]
+            yield replace(cue, words=left, lines=(_text(left),), end=max(left[-1].end, cue.start + 1))
 
 
-def _loops(keys: Sequence[str]) -> set[int]:
+def _loops(keys: Sequence[int]) -> set[int]:
     """Places of the repetitions, but for the first saying, of phrases that come too often in a row."""
     gone: set[int] = set()
     at = 0
@@ -135,7 +147,7 @@ def _loops(keys: Sequence[str]) -> set[int]:
     return gone
 
 
-def _longest_loop(keys: Sequence[str], at: int) -> tuple[int, int]:
+def _longest_loop(keys: Sequence[int], at: int) -> tuple[int, int]:
     for size in range(1, _LONGEST_LOOP + 1):
         phrase = keys[at : at + size]
         times = 1

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
+from cinemill.media.cues.packed import packed
 from cinemill.media.cues.types import Cue, Emphasis, Mark, Transcript, Word
 
 KINDS: tuple[Emphasis, ...] = ("b", "i", "u")
@@ -99,7 +100,7 @@ def placed(cue: Cue) -> list[tuple[Word, int, int]]:
 
 def highlighted(transcript: Transcript) -> Transcript:
     """A cue for each word, the whole text with that word underlined, one after another without overlap."""
-    return replace(transcript, cues=tuple(part for cue in transcript.cues for part in _highlights(cue)))
+    return replace(transcript, cues=packed(part for cue in transcript.cues for part in _highlights(cue)))
 
 
 def _highlights(cue: Cue) -> Iterator[Cue]:

@@ -7,8 +7,9 @@ the format counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from cinemill.errors import OpenFailed, UnknownName
@@ -31,19 +32,19 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format by name: its suffixes, how it is read (None: it has no times), how it is written."""
+    """A format by name: its suffixes, how it is read (None: it has no times), how it is written, piece by piece."""
 
     name: str
     suffixes: tuple[str, ...]
     read: Reader | None
-    write: Callable[[Transcript, Looks], str]
+    write: Callable[[Transcript, Looks], Iterator[str]]
 
 
-def _plain(write: Callable[[Transcript], str]) -> Callable[[Transcript, Looks], str]:
+def _plain(write: Callable[[Transcript], Iterator[str]]) -> Callable[[Transcript, Looks], Iterator[str]]:
     return lambda transcript, looks: write(transcript)
 
 
-def _ass(transcript: Transcript, looks: Looks) -> str:
+def _ass(transcript: Transcript, looks: Looks) -> Iterator[str]:
     return ass.write(transcript, looks.style, looks.width, looks.height)
 
 
@@ -134,6 +135,11 @@ def of_path(path: Path) -> Format:
 
 def written(transcript: Transcript, format: str, looks: Looks | None = None) -> str:
     """The transcript as a file's text. Raises UnknownName; ValueError for times before the programme."""
+    return "".join(pieces(transcript, format, looks))
+
+
+def pieces(transcript: Transcript, format: str, looks: Looks | None = None) -> Iterator[str]:
+    """`written`, piece by piece."""
     early = next((cue for cue in transcript.cues if cue.start < 0), None)
     if early and format != "json":
         raise ValueError(f"a cue begins {-early.start} ms before the programme; shift the file first")
@@ -141,4 +147,6 @@ def written(transcript: Transcript, format: str, looks: Looks | None = None) -> 
 
 
 def _sorted(transcript: Transcript) -> Transcript:
+    if all(one.start <= two.start for one, two in pairwise(transcript.cues)):
+        return transcript
     return replace(transcript, cues=tuple(sorted(transcript.cues, key=lambda cue: cue.start)))

@@ -4,19 +4,24 @@ Of all ways to part the words the cheapest is found by dynamic programming. A wa
 parting what belongs together (`grammar`), less where the speaker pauses; for lines that are uneven or heavier above
 than below; for text that cannot be read in the time that there is; for pauses and ends of sentences inside a cue; and
 for two speakers in one. A line that is too long, or a third speaker, is not an option at any cost.
+
+Hours are laid out a run of words at a time, with the same result as at once: where all ways that go on share a place,
+the cheapest goes through it, and what is before it is settled.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import inf
 
 from cinemill.media.cues import grammar as grammars
 from cinemill.media.cues import timing
+from cinemill.media.cues.packed import packed
 from cinemill.media.cues.rules import Rules
 from cinemill.media.cues.timing import Grid, Limits, Span
 from cinemill.media.cues.types import Cue, Transcript, Word, may_part, tokens
@@ -54,21 +59,56 @@ def lay_out(
     frame_rate: Fraction | None = None,
     cuts: Sequence[int] = (),
     labels: bool = False,
+    run: int = 400,
 ) -> Transcript:
     """The transcript's words as cues by `rules`, on the frames of `frame_rate` where there is a picture.
 
     `cuts` are times of shot changes in ms. `labels` names a speaker wherever the speaker changes. Every word comes out
     again, in order; one that is wider than a line comes in pieces. Where the transcript did not time its words, the
-    cues do not either: what they were laid out by is a guess.
+    cues do not either: what they were laid out by is a guess. `run`: words that are looked at together, or more where
+    these settle nothing; the result is the same.
     """
     grid = Grid(frame_rate)
-    table = _Table(list(transcript.words()), rules, Limits.of(rules, grid), grid, labels)
-    pieces = table.parted()
-    found = timing.times([table.span(piece) for piece in pieces], table.limits, sorted(map(grid.at, cuts)))
-    cues = tuple(table.cue(piece, start, end) for piece, (start, end) in zip(pieces, found))
+    setting = _Setting(rules, grid, Limits.of(rules, grid), _labels(transcript.words(), rules) if labels else {})
+    cues = _cues(transcript, setting, sorted(map(grid.at, cuts)), run)
     if not all(cue.words for cue in transcript.cues if cue.lines):
-        cues = tuple(replace(cue, words=()) for cue in cues)
-    return Transcript(cues, transcript.language, frame_rate or transcript.frame_rate)
+        cues = (replace(cue, words=()) for cue in cues)
+    return Transcript(packed(cues), transcript.language, frame_rate or transcript.frame_rate)
+
+
+def _cues(transcript: Transcript, setting: _Setting, cuts: Sequence[int], size: int) -> Iterator[Cue]:
+    """Cues one after another; held are those whose times what comes may still change."""
+    first = next((word.speaker for word in transcript.words() if word.speaker), None)
+    found = atoms(transcript.words(), setting.rules, setting.widest, first)
+    held: deque[tuple[_Table, _Piece]] = deque()
+
+    def spans() -> Iterator[Span]:
+        for table, piece in _parted(found, setting, size):
+            held.append((table, piece))
+            yield table.span(piece)
+
+    for start, end in timing.streamed(spans(), setting.limits, cuts):
+        table, piece = held.popleft()
+        yield table.cue(piece, start, end)
+
+
+def _parted(source: Iterator[Atom], setting: _Setting, size: int) -> Iterator[tuple[_Table, _Piece]]:
+    """The cheapest way of all, piece by piece."""
+    run: list[Atom] = []
+    edge = _Edge()
+    wanted = size
+    while True:
+        run += islice(source, wanted - len(run))
+        is_last = len(run) < wanted
+        table = _Table(run, setting, edge, is_last)
+        done = 0
+        for piece in table.parted():
+            yield table, piece
+            done = piece.stop
+        if is_last:
+            return
+        edge, run = table.edge(done), run[done:]
+        wanted = size if done else 2 * wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,68 +134,104 @@ class _Piece:
     dialogue: bool
 
 
-class _Table:
-    """Sums over the atoms, so that the cost of any run of them takes little."""
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What holds for the whole text. `labels`: what stands before a speaker's words."""
 
-    def __init__(self, words: list[Word], rules: Rules, limits: Limits, grid: Grid, labels: bool) -> None:
-        self.rules, self.limits, self.grid = rules, limits, grid
-        self.labels = _labels(words, rules) if labels else {}
-        widest = rules.columns - max((self._columns(label) for label in self.labels.values()), default=0.0)
-        self.atoms = atoms(words, rules, widest)
+    rules: Rules
+    grid: Grid
+    limits: Limits
+    labels: Mapping[str, str]
+
+    @property
+    def widest(self) -> float:
+        """Columns of an atom."""
+        taken = (columns(label, self.rules.half_width) for label in self.labels.values())
+        return self.rules.columns - max(taken, default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """What is before a run of atoms: the last one, whether it begins a sentence, and all sums up to it."""
+
+    before: Atom | None = None
+    first: bool = True
+    cost: float = 0.0
+    reach: float = 0.0
+    inside: float = 0.0
+    changes: int = 0
+    spoken: int = 0
+
+
+class _Table:
+    """Sums over a run of atoms, so that the cost of any part of them takes little. `is_last`: no atom follows."""
+
+    def __init__(self, atoms: list[Atom], setting: _Setting, edge: _Edge, is_last: bool = True) -> None:
+        self.atoms, self.before, self.is_last = atoms, edge.before, is_last
+        self.rules, self.limits, self.grid, self.labels = setting.rules, setting.limits, setting.grid, setting.labels
         self.blank = self._columns(" ")
         count = len(self.atoms)
-        self.reach = [0.0] * (count + 1)
-        self.inside = [0.0] * (count + 1)
+        self.best = [edge.cost] + [inf] * count
+        """Cost of the cheapest way to an atom."""
+        self.reach = [edge.reach] * (count + 1)
+        self.inside = [edge.inside] * (count + 1)
         """Cost of standing through the boundaries before an atom."""
-        self.changes = [0] * (count + 1)
+        self.changes = [edge.changes] * (count + 1)
         """How often the speaker has changed before an atom, the change at it counted."""
-        self.spoken = [0] * (count + 1)
+        self.spoken = [edge.spoken] * (count + 1)
         """Words before an atom."""
-        self.ties = self._ties()
-        self.pauses = [0] + [max(0, b.start - a.end) for a, b in zip(self.atoms, self.atoms[1:])] + [0]
+        self.ties, self.firsts = self._ties(edge.first)
+        self.pauses = [max(0, b.start - a.end) if a else 0 for a, b in zip([edge.before, *atoms], atoms)] + [0]
         for k, atom in enumerate(self.atoms):
+            before = self._behind(k)
             self.reach[k + 1] = self.reach[k] + atom.width + self.blank * atom.space
-            self.spoken[k + 1] = self.spoken[k] + (atom.space or not k)
-            change = k > 0 and atom.speaker != self.atoms[k - 1].speaker
-            self.changes[k + 1] = self.changes[k] + change
-            sentence = _SENTENCE_INSIDE * (k > 0 and self.ties[k] == grammars.SENTENCE)
+            self.spoken[k + 1] = self.spoken[k] + (atom.space or before is None)
+            self.changes[k + 1] = self.changes[k] + (before is not None and atom.speaker != before.speaker)
+            sentence = _SENTENCE_INSIDE * (before is not None and self.ties[k] == grammars.SENTENCE)
             self.inside[k + 1] = self.inside[k] + sentence + max(0, self.pauses[k] - _PAUSE_MS) / _STANDING_MS
+
+    def _behind(self, k: int) -> Atom | None:
+        return self.atoms[k - 1] if k else self.before
+
+    def edge(self, k: int) -> _Edge:
+        """What is before atom `k`, to which the cheapest way goes."""
+        sums = self.reach[k], self.inside[k], self.changes[k], self.spoken[k]
+        return _Edge(self._behind(k), self.firsts[k], self.best[k], *sums)
 
     def _columns(self, text: str) -> float:
         return columns(text, self.rules.half_width)
 
-    def _ties(self) -> list[float]:
+    def _ties(self, first: bool) -> tuple[list[float], list[bool]]:
+        """Cost of parting before each atom; and whether the atom before it begins a sentence."""
         rules = grammars.grammar(self.rules.language)
-        costs = [0.0]
-        first = True
-        for before, after in zip(self.atoms, self.atoms[1:]):
-            costs.append(rules.cost(before.text, after.text, first))
-            first = grammars.ends_sentence(before.text)
-        return [*costs, 0.0][: len(self.atoms) + 1]
+        costs: list[float] = []
+        firsts = [first]
+        for before, after in zip([self.before, *self.atoms], self.atoms):
+            costs.append(rules.cost(before.text, after.text, firsts[-1]) if before else 0.0)
+            firsts.append(before is None or grammars.ends_sentence(before.text))
+        return [*costs, 0.0], firsts
 
     def parted(self) -> list[_Piece]:
-        """The cheapest way."""
+        """The cheapest way, as far as it is settled."""
         count = len(self.atoms)
-        best = [0.0] + [inf] * count
         came: list[_Piece | None] = [None] * (count + 1)
+        going_on: list[int] = []
         for i in range(count):
-            if best[i] == inf:
+            if self.best[i] == inf:
                 continue
             for piece, cost in self._from(i):
-                total = best[i] + cost
-                if total < best[piece.stop]:
-                    best[piece.stop], came[piece.stop] = total, piece
-        pieces: list[_Piece] = []
-        at = count
-        while at:
-            piece = came[at]
-            assert piece
-            pieces.append(piece)
-            at = piece.start
-        return pieces[::-1]
+                total = self.best[i] + cost
+                if total < self.best[piece.stop]:
+                    self.best[piece.stop], came[piece.stop] = total, piece
+                elif cost == inf:
+                    going_on.append(i)
+        if self.is_last:
+            return _way(came, count)
+        shared = set.intersection(*({0, *(piece.stop for piece in _way(came, at))} for at in going_on))
+        return _way(came, max(shared))
 
     def _from(self, i: int) -> Iterator[tuple[_Piece, float]]:
-        """Every cue that may begin at atom `i`, with its cost."""
+        """Every cue that may begin at atom `i`, with its cost; infinite for one that may go on behind the run."""
         most = self.rules.columns * self.rules.lines
         for j in range(i + 1, len(self.atoms) + 1):
             too_long = self.grid.up(self.atoms[j - 1].end) - self.grid.at(self.atoms[i].start) > self.limits.longest
@@ -163,6 +239,9 @@ class _Table:
                 return
             changes = self.changes[j] - self.changes[i + 1]
             if changes > 1 or (changes and not (self.rules.dialogue and self.rules.lines > 1)):
+                return
+            if j == len(self.atoms) and not self.is_last:
+                yield _Piece(i, j, (), False), inf  # what it costs, the next atom decides
                 return
             found = self._dialogue(i, j) if changes else self.lines(i, j, self._room(i), self.rules.lines)
             if found:
@@ -178,7 +257,8 @@ class _Table:
 
     def _label(self, i: int) -> str:
         speaker = self.atoms[i].speaker
-        known = i and self.atoms[i - 1].speaker == speaker
+        before = self._behind(i)
+        known = before and before.speaker == speaker
         return "" if known or speaker is None else self.labels.get(speaker, "")
 
     def _cost(self, i: int, j: int) -> float:
@@ -253,6 +333,17 @@ class _Table:
         return tuple(lines)
 
 
+def _way(came: Sequence[_Piece | None], at: int) -> list[_Piece]:
+    """The pieces that lead to atom `at`."""
+    pieces: list[_Piece] = []
+    while at:
+        piece = came[at]
+        assert piece
+        pieces.append(piece)
+        at = piece.start
+    return pieces[::-1]
+
+
 def _clamped(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
     """The words inside their cue, in order: karaoke has to end with its cue."""
     last = start
@@ -263,11 +354,11 @@ def _clamped(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
         yield word if same else replace(word, start=begins, end=last)
 
 
-def _labels(words: Sequence[Word], rules: Rules) -> dict[str, str]:
+def _labels(words: Iterable[Word], rules: Rules) -> dict[str, str]:
     """`[name] ` for each speaker, cut where it would take more than its share of a line."""
-    most = int(rules.columns * _LABEL_SHARE / (0.5 if rules.half_width else 1)) - 3
     labels: dict[str, str] = {}
     for name in {word.speaker for word in words if word.speaker}:
+        most = int(rules.columns * _LABEL_SHARE / (0.5 if rules.half_width else 1)) - 3
         text = name.upper() if rules.labels == "upper" else name
         while columns(f"[{text}] ", rules.half_width) > rules.columns * _LABEL_SHARE and text:
             text = text[:most]
@@ -276,21 +367,21 @@ def _labels(words: Sequence[Word], rules: Rules) -> dict[str, str]:
     return labels
 
 
-def atoms(words: Sequence[Word], rules: Rules, widest: float) -> list[Atom]:
-    """The words as what a line may be broken between, each at most `widest` columns."""
-    groups: list[list[Word]] = []
-    for word in _tidy(words):
-        last = groups[-1][-1] if groups else word
-        if groups and not word.space and word.speaker == last.speaker and not may_part(last.text, word.text):
-            groups[-1].append(word)
-        else:
-            groups.append([word])
-    return [_atom(group, rules) for run in groups for group in _cut(run, rules, widest)]
+def atoms(words: Iterable[Word], rules: Rules, widest: float, speaker: str | None = None) -> Iterator[Atom]:
+    """The words as what a line may be broken between, each at most `widest` columns. `speaker`: the first known."""
+    group: list[Word] = []
+    for word in _tidy(words, speaker):
+        last = group[-1] if group else word
+        if group and (word.space or word.speaker != last.speaker or may_part(last.text, word.text)):
+            yield from (_atom(one, rules) for one in _cut(group, rules, widest))
+            group = []
+        group.append(word)
+    if group:
+        yield from (_atom(one, rules) for one in _cut(group, rules, widest))
 
 
-def _tidy(words: Sequence[Word]) -> Iterator[Word]:
+def _tidy(words: Iterable[Word], speaker: str | None) -> Iterator[Word]:
     """Words without blanks inside or around them, in order of time, each with a speaker if any is known."""
-    speaker = next((word.speaker for word in words if word.speaker), None)
     clock = 0
     for word in words:
         speaker = word.speaker or speaker
@@ -304,7 +395,9 @@ def _tidy(words: Sequence[Word]) -> Iterator[Word]:
             if bare:
                 clock = max(clock, word.start)
                 space = word.space if number == 0 else space
-                yield replace(word, text=bare, start=clock, end=max(clock, word.end), speaker=speaker, space=space)
+                same = {"letters": word.letters if bare == word.text else ()}
+                end = max(clock, word.end)
+                yield replace(word, text=bare, start=clock, end=end, speaker=speaker, space=space, **same)
 
 
 def _atom(group: Sequence[Word], rules: Rules) -> Atom:
@@ -339,7 +432,7 @@ def _letters(word: Word) -> Iterator[Word]:
     length = word.end - word.start
     for i, j in zip(starts, [*starts[1:], len(word.text)]):
         begins, ends = (word.start + length * k // len(word.text) for k in (i, j))
-        yield replace(word, text=word.text[i:j], start=begins, end=ends, space=word.space and i == 0)
+        yield replace(word, text=word.text[i:j], start=begins, end=ends, space=word.space and i == 0, letters=())
 
 
 def _fused(letters: Sequence[Word]) -> Word:
@@ -349,7 +442,8 @@ def _fused(letters: Sequence[Word]) -> Word:
 def relined(text: str, rules: Rules) -> tuple[str, ...] | None:
     """One cue's text in the lines that `lay_out` would give it; None where it does not fit."""
     words = [Word(piece, 0, 0, space=space) for piece, space in tokens(text)]
-    table = _Table(words, rules, Limits.of(rules, Grid()), Grid(), False)
+    setting = _Setting(rules, Grid(), Limits.of(rules, Grid()), {})
+    table = _Table(list(atoms(words, rules, setting.widest)), setting, _Edge())
     found = table.lines(0, len(table.atoms), rules.columns, rules.lines) if table.atoms else (0.0, ())
     if found is None:
         return None

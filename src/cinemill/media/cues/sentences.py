@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from cinemill.media.cues.grammar import ends_sentence
+from cinemill.media.cues.packed import packed
 from cinemill.media.cues.types import Cue, Transcript, Word, joined
 
 _PAUSE_MS = 3000
@@ -11,13 +14,21 @@ _PAUSE_MS = 3000
 
 def parted(transcript: Transcript) -> Transcript:
     """The transcript's words, a cue for each sentence; a new speaker or a long pause begins another."""
-    runs: list[list[Word]] = []
-    for word in transcript.words():
-        last = runs[-1][-1] if runs else None
-        goes_on = last and last.speaker == word.speaker and word.start - last.end < _PAUSE_MS
-        if goes_on and last and not ends_sentence(last.text):
-            runs[-1].append(word)
-        else:
-            runs.append([word])
-    cues = (Cue(run[0].start, max(w.end for w in run), (joined(run),), run[0].speaker, tuple(run)) for run in runs)
-    return Transcript(tuple(cues), transcript.language, transcript.frame_rate)
+    cues = (
+        Cue(run[0].start, max(w.end for w in run), (joined(run),), run[0].speaker, tuple(run))
+        for run in _runs(transcript.words())
+    )
+    return Transcript(packed(cues), transcript.language, transcript.frame_rate)
+
+
+def _runs(words: Iterator[Word]) -> Iterator[list[Word]]:
+    run: list[Word] = []
+    for word in words:
+        last = run[-1] if run else word
+        goes_on = last.speaker == word.speaker and word.start - last.end < _PAUSE_MS
+        if run and (not goes_on or ends_sentence(last.text)):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from cinemill.media.cues.grammar import ends_sentence
-from cinemill.media.cues.types import Transcript, Word
+from cinemill.media.cues.packed import packed
+from cinemill.media.cues.types import Cue, Transcript, Word
 
 _NEAR_MS = 500
 """A word outside all turns belongs to one that is as near as this; to nobody known otherwise."""
@@ -31,12 +33,37 @@ def assigned(transcript: Transcript, turns: Sequence[Turn]) -> Transcript:
     ordered = sorted(turns, key=lambda turn: turn.start)
     reach = max((turn.end - turn.start for turn in ordered), default=0)
     starts = [turn.start for turn in ordered]
-    words = [replace(word, speaker=_speaker(word, ordered, starts, reach)) for word in transcript.words()]
-    smooth = iter(_smoothed(words))
-    counts = [len(cue.words) or sum(1 for _ in Transcript((cue,)).words()) for cue in transcript.cues]
-    own = [tuple(next(smooth) for _ in range(count)) for count in counts]
-    cues = tuple(replace(cue, words=run, speaker=_only(run)) for cue, run in zip(transcript.cues, own))
-    return replace(transcript, cues=cues)
+    said = _Said()
+    for word in transcript.words():
+        said.take(word, _speaker(word, ordered, starts, reach))
+    _smooth(said)
+    return replace(transcript, cues=packed(_named(transcript, said.speakers)))
+
+
+def _named(transcript: Transcript, speakers: Sequence[str | None]) -> Iterator[Cue]:
+    names = iter(speakers)
+    for cue in transcript.cues:
+        words = tuple(replace(word, speaker=next(names)) for word in Transcript((cue,)).words())
+        yield replace(cue, words=words, speaker=_only(words))
+
+
+@dataclass(slots=True)
+class _Said:
+    """Of each word what smoothing asks: its times in ms, whether a sentence ends with it, who says it."""
+
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    ends: array[int] = field(default_factory=lambda: array("q"))
+    closes: bytearray = field(default_factory=bytearray)
+    speakers: list[str | None] = field(default_factory=list[str | None])
+
+    def take(self, word: Word, speaker: str | None) -> None:
+        self.starts.append(word.start)
+        self.ends.append(word.end)
+        self.closes.append(ends_sentence(word.text))
+        self.speakers.append(speaker)
+
+    def is_short(self, first: int, last: int) -> bool:
+        return self.ends[last] - self.starts[first] < _STRAY_MS
 
 
 def _speaker(word: Word, turns: Sequence[Turn], starts: Sequence[int], reach: int) -> str | None:
@@ -52,24 +79,21 @@ def _shared(word: Word, turn: Turn) -> int:
     return min(word.end, turn.end) - max(word.start, turn.start)
 
 
-def _smoothed(words: Sequence[Word]) -> list[Word]:
+def _smooth(said: _Said) -> None:
     """Strays go to the speaker around them, borders to the end of the sentence."""
-    runs = [list(run) for _, run in groupby(words, key=lambda word: word.speaker)]
-    for number in range(1, len(runs) - 1):
-        before, run, after = runs[number - 1], runs[number], runs[number + 1]
-        stray = run[-1].end - run[0].start < _STRAY_MS and before[-1].speaker == after[0].speaker
-        if stray and not ends_sentence(before[-1].text):
-            runs[number] = [replace(word, speaker=before[-1].speaker) for word in run]
-    done = [word for run in runs for word in run]
-    for at in range(1, len(done)):
-        ours, theirs = done[at - 1], done[at]
-        if ours.speaker == theirs.speaker or ends_sentence(ours.text):
+    names = said.speakers
+    turns = [at for at in range(1, len(names)) if names[at] != names[at - 1]]
+    for first, stop in pairwise(turns):
+        stray = said.is_short(first, stop - 1) and names[first - 1] == names[stop]
+        if stray and not said.closes[first - 1]:
+            names[first:stop] = [names[first - 1]] * (stop - first)
+    for at in range(1, len(names)):
+        if names[at - 1] == names[at] or said.closes[at - 1]:
             continue
-        if ends_sentence(theirs.text) and theirs.end - theirs.start < _STRAY_MS:
-            done[at] = replace(theirs, speaker=ours.speaker)  # the last word of a sentence
-        elif at > 1 and ends_sentence(done[at - 2].text) and ours.end - ours.start < _STRAY_MS:
-            done[at - 1] = replace(ours, speaker=theirs.speaker)  # the first of the next
-    return done
+        if said.closes[at] and said.is_short(at, at):
+            names[at] = names[at - 1]  # the last word of a sentence
+        elif at > 1 and said.closes[at - 2] and said.is_short(at - 1, at - 1):
+            names[at - 1] = names[at]  # the first of the next
 
 
 def _only(words: Sequence[Word]) -> str | None:

@@ -8,7 +8,7 @@ a cue that nobody can read helps nobody; `lint` says by how much it is late.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
@@ -92,6 +92,29 @@ def times(spans: Sequence[Span], limits: Limits, cuts: Sequence[int] = ()) -> Ti
         wished = min(wished, start + limits.longest)
         found.append((start, wished if room is None else min(wished, room)))
     return settled(found, [span.need for span in spans], limits, cuts)
+
+
+def streamed(spans: Iterable[Span], limits: Limits, cuts: Sequence[int] = ()) -> Iterator[tuple[int, int]]:
+    """What `times` gives, one after another, as soon as nothing that comes later can change it.
+
+    Without cuts a cue waits for the next one; with them, for a pause that no cue can be moved over.
+    """
+    snaps = bool(cuts) and limits.snap > 0
+    apart = limits.close + limits.gap + 2 * _ROUNDS * limits.clear
+    held: list[Span] = []
+    due = gone = 0
+    for span in spans:
+        start = max(span.start, due)
+        pushed = replace(span, start=start)
+        due = start + limits.shortest + limits.gap
+        if held and not snaps:
+            yield times([held.pop(), pushed], limits)[0]
+        elif held and start - gone > apart:
+            yield from times(held, limits, cuts)
+            held.clear()
+        held.append(pushed)
+        gone = min(max(span.end, start + max(span.need, limits.shortest)), start + limits.longest)
+    yield from times(held, limits, cuts)
 
 
 def _starts(spans: Sequence[Span], limits: Limits) -> list[int]:

@@ -18,11 +18,21 @@ Emphasis = Literal["i", "b", "u"]
 
 
 @dataclass(frozen=True, slots=True)
+class Character:
+    """A character of the text on the clock, in ms; `confidence` from 0 to 1."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A word with its punctuation and no blanks around it.
 
     `space`: whether a blank stands before it; in Chinese and Japanese none does. `confidence` from 0 to 1, None where
-    nobody said.
+    nobody said. `letters`: those of its characters whose times are known, in order.
     """
 
     text: str
@@ -31,6 +41,7 @@ class Word:
     confidence: float | None = None
     speaker: str | None = None
     space: bool = True
+    letters: tuple[Character, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +74,10 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Cues in order. `language` is a BCP 47 tag (`en`, `pt-BR`), `frame_rate` that of the clock it was timed to."""
+    """Cues in order: a tuple, or many of them `packed`. `language` is a BCP 47 tag (`en`, `pt-BR`), `frame_rate` that
+    of the clock it was timed to."""
 
-    cues: tuple[Cue, ...] = ()
+    cues: Sequence[Cue] = ()
     language: str | None = None
     frame_rate: Fraction | None = None
 
@@ -148,8 +160,14 @@ def shifted(transcript: Transcript, offset: Fraction | int, scale: Fraction | in
     def moved(time: int) -> int:
         return round(time * Fraction(scale) + offset)
 
+    def letter(one: Character) -> Character:
+        return replace(one, start=moved(one.start), end=moved(one.end))
+
     def move(cue: Cue) -> Cue:
-        words = tuple(replace(word, start=moved(word.start), end=moved(word.end)) for word in cue.words)
+        words = tuple(
+            replace(word, start=moved(word.start), end=moved(word.end), letters=tuple(map(letter, word.letters)))
+            for word in cue.words
+        )
         return replace(cue, start=moved(cue.start), end=moved(cue.end), words=words)
 
     return replace(transcript, cues=tuple(map(move, transcript.cues)))

@@ -7,9 +7,11 @@ what is here; a name that nobody knows means "the best there is".
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -40,6 +42,8 @@ _SOUNDS: Final = {
     "pcm": (".wav", "audio/pcm"),
 }
 _LONGEST_TEXT: Final = 100_000
+_LONGEST_VOICE: Final = 10_000_000
+"""Bytes of a sample of a voice."""
 _FIRST: Final = 10
 """Priority: somebody waits."""
 
@@ -68,6 +72,8 @@ _FORM: Final[dict[str, Any]] = {
         "temperature": {"type": "number", "minimum": 0, "maximum": 1},
         "stream": {"type": "boolean"},
         "timestamp_granularities[]": {"type": "array", "items": {"type": "string", "enum": ["word", "segment"]}},
+        "known_speaker_names[]": {"type": "array", "items": {"type": "string"}, "maxItems": 4},
+        "known_speaker_references[]": {"type": "array", "items": {"type": "string"}, "maxItems": 4},
     },
 }
 _SPEECH: Final[dict[str, Any]] = {
@@ -141,10 +147,14 @@ async def _heard(request: Request, task: str) -> Response:
         raise InvalidParams(f"response_format={format} is refused: choose {', '.join(_FORMATS)}.")
     studio = studio_of(request)
     params = _listening(form, task)
-    words = "word" in form.getlist("timestamp_granularities[]") + form.getlist("timestamp_granularities")
+    words = "word" in _listed(form, "timestamp_granularities")
+    known = _known(form)
 
     def submit() -> Job:
         path = asked.place(studio.queue, file)
+        if known:
+            voices = [{"name": name, "url": str(_voice(studio, name, url))} for name, url in known]
+            params["speaker_samples"] = voices
         return studio.queue.submit(
             "subtitle", [path], params, options={"name": f"{path.stem}.json", "confined": True}, priority=_FIRST
         )
@@ -179,6 +189,42 @@ def _listening(form: Any, task: str) -> dict[str, Any]:
             temperature = float(form.get("temperature") or 0)
             params |= {"temperature": temperature} if temperature else {}
     return params
+
+
+def _listed(form: Any, name: str) -> list[str]:
+    return [str(value) for value in form.getlist(f"{name}[]") + form.getlist(name)]
+
+
+def _known(form: Any) -> list[tuple[str, str]]:
+    """Names of speakers with samples of their voices. Raises InvalidParams, MissingEngine for what cannot be had."""
+    from cinemill.engines import engines
+    from cinemill.engines.install import command
+
+    names, samples = _listed(form, "known_speaker_names"), _listed(form, "known_speaker_references")
+    if not names and not samples:
+        return []
+    if form.get("response_format") != "diarized_json":
+        raise InvalidParams("known_speaker_names are told apart with response_format=diarized_json only.")
+    if len(names) != len(samples):
+        raise InvalidParams(f"{len(names)} known_speaker_names stand beside {len(samples)} known_speaker_references.")
+    if not all(name.strip() for name in names):
+        raise InvalidParams("a known speaker has no name.")
+    command(engines.get("resemblyzer"))
+    return list(zip(names, samples))
+
+
+def _voice(studio: Studio, name: str, given: str) -> Path:
+    """The sample of a voice, given as data, as an upload's id or as an address, as a file. Raises InvalidParams."""
+    head, comma, data = given.partition(",")
+    if not given.startswith("data:"):
+        return asked.place(studio.queue, given)
+    try:
+        raw = b64decode(data, validate=True) if comma and head.endswith(";base64") else b""
+    except ValueError:
+        raw = b""
+    if not raw:
+        raise InvalidParams(f"the known_speaker_references of {name} is no data URL in base64.")
+    return studio.queue.shelf.write([raw], "voice", _LONGEST_VOICE).path
 
 
 def _written(job: Job, format: str, words: bool, task: str) -> Response:
@@ -288,8 +334,6 @@ def _samples(wav: bytes) -> bytes:
 
 
 async def _spoken(sound: bytes) -> AsyncIterator[str]:
-    from base64 import b64encode
-
     for at in range(0, len(sound), 1 << 15):
         yield _event({"type": "speech.audio.delta", "audio": b64encode(sound[at : at + (1 << 15)]).decode()})
     yield _event({"type": "speech.audio.done"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from cinemill.media.cues import emphasis
 from cinemill.media.cues.formats import stamps
@@ -85,7 +85,7 @@ def _unescaped(text: str) -> str:
     return text.replace("\\{", "{").replace("\\}", "}").replace("\0", "\\")
 
 
-def write(transcript: Transcript, style: Style | None = None, width: int = 1920, height: int = 1080) -> str:
+def write(transcript: Transcript, style: Style | None = None, width: int = 1920, height: int = 1080) -> Iterator[str]:
     """`width` and `height` are the picture's, so that sizes are its pixels."""
     style = style or Style()
     head = [
@@ -105,9 +105,10 @@ def write(transcript: Transcript, style: Style | None = None, width: int = 1920,
         "[Events]",
         f"Format: {', '.join(_EVENT_FIELDS)}",
     ]
-    cues = transcript.cues
-    events = [_event(cue, ahead, style) for cue, ahead in zip(cues, [*cues[1:], None])]
-    return "\n".join([*head, *events]) + "\n"
+    yield "\n".join(head) + "\n"
+    for cue, ahead in pairwise(chain(transcript.cues, [None])):
+        assert cue
+        yield _event(cue, ahead, style) + "\n"
 
 
 def _event(cue: Cue, ahead: Cue | None, style: Style) -> str:

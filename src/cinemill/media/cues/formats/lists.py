@@ -23,9 +23,9 @@ def read_tsv(text: str) -> Transcript:
     return Transcript(tuple(cues))
 
 
-def write_tsv(transcript: Transcript) -> str:
-    rows = (f"{cue.start}\t{cue.end}\t{_flat(cue)}" for cue in transcript.cues)
-    return "\n".join(["start\tend\ttext", *rows]) + "\n"
+def write_tsv(transcript: Transcript) -> Iterator[str]:
+    yield "start\tend\ttext\n"
+    yield from (f"{cue.start}\t{cue.end}\t{_flat(cue)}\n" for cue in transcript.cues)
 
 
 def read_labels(text: str) -> Transcript:
@@ -44,9 +44,9 @@ def read_labels(text: str) -> Transcript:
     return Transcript(tuple(cues))
 
 
-def write_labels(transcript: Transcript) -> str:
+def write_labels(transcript: Transcript) -> Iterator[str]:
     """Audacity's label track: seconds."""
-    return "".join(f"{cue.start / 1000:.3f}\t{cue.end / 1000:.3f}\t{_flat(cue)}\n" for cue in transcript.cues)
+    return (f"{cue.start / 1000:.3f}\t{cue.end / 1000:.3f}\t{_flat(cue)}\n" for cue in transcript.cues)
 
 
 def _flat(cue: Cue) -> str:
@@ -71,8 +71,8 @@ def _turns(text: str) -> Iterator[Cue]:
         yield Cue(start, start + length, (), speaker)
 
 
-def write_rttm(transcript: Transcript) -> str:
-    return "".join(
+def write_rttm(transcript: Transcript) -> Iterator[str]:
+    return (
         f"SPEAKER cinemill 1 {start / 1000:.3f} {(end - start) / 1000:.3f} <NA> <NA> {_one_word(who)} <NA> <NA>\n"
         for start, end, who in turns(transcript)
     )
@@ -100,5 +100,5 @@ def turns(transcript: Transcript) -> Iterator[tuple[int, int, str]]:
             yield turn
 
 
-def write_text(transcript: Transcript) -> str:
-    return "".join(f"{' '.join(cue.lines)}\n" for cue in transcript.cues if cue.lines)
+def write_text(transcript: Transcript) -> Iterator[str]:
+    return (f"{' '.join(cue.lines)}\n" for cue in transcript.cues if cue.lines)

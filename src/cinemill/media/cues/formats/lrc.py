@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from cinemill.media.cues import emphasis
 from cinemill.media.cues.types import Cue, Transcript, Word
@@ -56,14 +56,13 @@ def _words(body: str, end: int) -> Iterator[Word]:
             yield Word(text, start, ends, space=not before or before[-1].isspace() or body[at].isspace())
 
 
-def write(transcript: Transcript) -> str:
-    head = [f"[la:{transcript.language}]"] if transcript.language else []
-    lines: list[str] = []
-    for cue, ahead in zip(transcript.cues, [*transcript.cues[1:], None]):
-        lines.append(f"[{_stamp(cue.start)}]{_body(cue)}")
+def write(transcript: Transcript) -> Iterator[str]:
+    yield f"[la:{transcript.language}]\n" if transcript.language else ""
+    for cue, ahead in pairwise(chain(transcript.cues, [None])):
+        assert cue
+        yield f"[{_stamp(cue.start)}]{_body(cue)}\n"
         if ahead is None or _hundredths(ahead.start) > _hundredths(cue.end):
-            lines.append(f"[{_stamp(cue.end)}]")
-    return "\n".join([*head, *lines]) + "\n"
+            yield f"[{_stamp(cue.end)}]\n"
 
 
 def _body(cue: Cue) -> str:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import exp, isfinite, log
 from typing import Any
 
 from cinemill.media.cues import emphasis
 from cinemill.media.cues.rules import primary
 from cinemill.media.cues.timing import between
-from cinemill.media.cues.types import Cue, Mark, Transcript, Word
+from cinemill.media.cues.types import Character, Cue, Mark, Transcript, Word
 
 _LANGUAGES = {
     **{"english": "en", "chinese": "zh", "german": "de", "spanish": "es", "russian": "ru", "korean": "ko"},
@@ -53,9 +54,26 @@ def _cue(segment: dict[str, Any], loose: Sequence[Word]) -> Cue:
     shown = tuple(line.strip() for line in lines if line.strip())
     stored = [_dict(one) for one in _list(segment.get("words"))]
     words = _timed([_word(one, speaker) for one in stored], stored, start, end) if stored else tuple(loose)
+    letters = _list(segment.get("chars"))
+    words = tuple(_lettered(words, [_dict(one) for one in letters])) if letters else words
     marks = [_dict(mark) for mark in _list(segment.get("marks"))]
     kept = tuple(Mark(mark["kind"], int(mark["start"]), int(mark["stop"])) for mark in marks if _is_mark(mark))
     return Cue(start, end, shown, speaker, words, kept)
+
+
+def _lettered(words: Sequence[Word], stored: Sequence[dict[str, Any]]) -> Iterator[Word]:
+    """The words with the times of their letters, which follow one another in `stored`, blanks between them."""
+    source = iter(one for one in stored if str(one.get("char", "")).strip())
+    for word in words:
+        own = [one for _, one in zip(word.text.replace(" ", ""), source)]
+        timed = [one for one in own if one.get("start") is not None and one.get("end") is not None]
+        yield replace(word, letters=tuple(map(_letter, timed)))
+
+
+def _letter(stored: dict[str, Any]) -> Character:
+    score = stored.get("score")
+    sure = float(score) if isinstance(score, int | float) and isfinite(score) else 0.0
+    return Character(str(stored["char"]), _ms(stored["start"]), _ms(stored["end"]), sure)
 
 
 def _is_mark(mark: dict[str, Any]) -> bool:
@@ -119,17 +137,42 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def write_whisperx(transcript: Transcript) -> str:
-    segments = [_segment(cue) for cue in transcript.cues]
-    words = [word for segment in segments for word in segment.get("words", ())]
-    record = {"segments": segments, "word_segments": words, "language": transcript.language}
-    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+def write_whisperx(transcript: Transcript) -> Iterator[str]:
+    segments = (_segment(cue) for cue in transcript.cues)
+    words = (_stored(word) for cue in transcript.cues for word in cue.words)
+    return _written({"segments": segments, "word_segments": words, "language": transcript.language})
+
+
+def _written(record: Mapping[str, Any]) -> Iterator[str]:
+    """The record as JSON in pieces; lists that are iterators are taken one after another."""
+    opening = "{"
+    for key, value in record.items():
+        yield f"{opening}\n {json.dumps(key)}: "
+        opening = ","
+        if isinstance(value, Iterator):
+            yield from _listed(value)  # type: ignore[reportUnknownArgumentType]
+        else:
+            yield _indented(value, 1)
+    yield "\n}\n"
+
+
+def _listed(items: Iterator[Any]) -> Iterator[str]:
+    opening = "["
+    for item in items:
+        yield f"{opening}\n  {_indented(item, 2)}"
+        opening = ","
+    yield "[]" if opening == "[" else "\n ]"
+
+
+def _indented(value: Any, depth: int) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1).replace("\n", "\n" + " " * depth)
 
 
 def _segment(cue: Cue) -> dict[str, Any]:
     record: dict[str, Any] = {"start": cue.start / 1000, "end": cue.end / 1000, "text": " ".join(cue.lines)}
     record |= {"lines": list(cue.lines)} if len(cue.lines) > 1 else {}
     record |= {"words": [_stored(word) for word in cue.words]} if cue.words else {}
+    record |= {"chars": list(_characters(cue.words))} if any(word.letters for word in cue.words) else {}
     record |= {"speaker": cue.speaker} if cue.speaker else {}
     marks = [{"kind": mark.kind, "start": mark.start, "stop": mark.stop} for mark in cue.marks]
     return record | ({"marks": marks} if marks else {})
@@ -142,9 +185,24 @@ def _stored(word: Word) -> dict[str, Any]:
     return record | ({} if word.space else {"space": False})
 
 
-def write_verbose(transcript: Transcript) -> str:
+def _characters(words: Sequence[Word]) -> Iterator[dict[str, Any]]:
+    """Every character of the words, with its times where they are known."""
+    for number, word in enumerate(words):
+        if word.space and number:
+            yield {"char": " "}
+        letters = list(word.letters)
+        for char in word.text:
+            if letters and letters[0].text == char:
+                one = letters.pop(0)
+                start, end = (min(max(time, word.start), word.end) / 1000 for time in (one.start, one.end))
+                yield {"char": char, "start": start, "end": end, "score": round(one.confidence, 4)}
+            else:
+                yield {"char": char}
+
+
+def write_verbose(transcript: Transcript) -> Iterator[str]:
     """OpenAI's `verbose_json`."""
-    segments = [
+    segments = (
         {
             "id": number,
             "seek": 0,
@@ -158,23 +216,23 @@ def write_verbose(transcript: Transcript) -> str:
             "no_speech_prob": 0.0,
         }
         for number, cue in enumerate(transcript.cues)
-    ]
+    )
     code = primary(transcript.language)
-    words = [word for cue in transcript.cues for word in cue.words]
+    words = (word for cue in transcript.cues for word in cue.words)
     record = {
         "task": "transcribe",
         "language": _NAMES.get(code, transcript.language or "") or "english",
         "duration": _duration(transcript),
         "text": " ".join(_texts(transcript)),
         "segments": segments,
-        "words": [{"word": word.text, "start": word.start / 1000, "end": word.end / 1000} for word in words],
+        "words": ({"word": word.text, "start": word.start / 1000, "end": word.end / 1000} for word in words),
     }
-    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    return _written(record)
 
 
-def write_diarized(transcript: Transcript) -> str:
+def write_diarized(transcript: Transcript) -> Iterator[str]:
     """OpenAI's `diarized_json`."""
-    segments = [
+    segments = (
         {
             "type": "transcript.text.segment",
             "id": f"seg_{number:03d}",
@@ -184,10 +242,9 @@ def write_diarized(transcript: Transcript) -> str:
             "speaker": cue.speaker or "unknown",
         }
         for number, cue in enumerate(transcript.cues, 1)
-    ]
+    )
     duration, text = _duration(transcript), " ".join(_texts(transcript))
-    record = {"task": "transcribe", "duration": duration, "text": text, "segments": segments}
-    return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    return _written({"task": "transcribe", "duration": duration, "text": text, "segments": segments})
 
 
 def _texts(transcript: Transcript) -> Iterator[str]:

@@ -7,6 +7,7 @@ that no player takes it for a time.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from cinemill.media.cues import emphasis
 from cinemill.media.cues.formats import stamps
@@ -35,8 +36,9 @@ def read(text: str) -> Transcript:
     return Transcript(tuple(cues))
 
 
-def write(transcript: Transcript) -> str:
-    return "\n".join(_block(number, cue) for number, cue in enumerate(transcript.cues, 1))
+def write(transcript: Transcript) -> Iterator[str]:
+    for number, cue in enumerate(transcript.cues, 1):
+        yield "\n" * (number > 1) + _block(number, cue)
 
 
 def _block(number: int, cue: Cue) -> str:

@@ -181,7 +181,7 @@ def _tag(element: ElementTree.Element) -> str:
     return _local(element.tag)
 
 
-def write(transcript: Transcript) -> str:
+def write(transcript: Transcript) -> Iterator[str]:
     """IMSC 1.1 text: two lines at the bottom, times to the millisecond."""
     speakers = list(dict.fromkeys(cue.speaker for cue in transcript.cues if cue.speaker))
     ids = {name: f"speaker{number}" for number, name in enumerate(speakers, 1)}
@@ -192,8 +192,9 @@ def write(transcript: Transcript) -> str:
     )
     metadata = f"    <metadata>\n{agents}    </metadata>\n" if agents else ""
     rate = _rate_attributes(transcript.frame_rate) if transcript.frame_rate else ""
-    cues = "".join(_paragraph(number, cue, ids) for number, cue in enumerate(transcript.cues, 1))
-    return _DOCUMENT.format(language=quoteattr(transcript.language or ""), rate=rate, metadata=metadata, cues=cues)
+    yield _HEAD.format(language=quoteattr(transcript.language or ""), rate=rate, metadata=metadata)
+    yield from (_paragraph(number, cue, ids) for number, cue in enumerate(transcript.cues, 1))
+    yield _TAIL
 
 
 def _rate_attributes(rate: Fraction) -> str:
@@ -219,7 +220,7 @@ def _text(text: str) -> str:
     return escape(_ILLEGAL.sub("", text))
 
 
-_DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
+_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" \
 xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttm="http://www.w3.org/ns/ttml#metadata" xml:lang={language} \
 ttp:timeBase="media" ttp:cellResolution="32 15"{rate} \
@@ -235,7 +236,8 @@ tts:color="#ffffff" tts:textAlign="center" tts:textOutline="#000000 5%"/>
   </head>
   <body style="plain" region="bottom">
     <div>
-{cues}    </div>
+"""
+_TAIL = """    </div>
   </body>
 </tt>
 """

@@ -97,9 +97,10 @@ def _words(
                 yield replace(word, space=False) if number == 0 and glued else word
 
 
-def write(transcript: Transcript) -> str:
-    head = "WEBVTT\n" + (f"Language: {transcript.language}\n" if transcript.language else "")
-    return "\n".join([head, *map(_block, transcript.cues)])
+def write(transcript: Transcript) -> Iterator[str]:
+    yield "WEBVTT\n" + (f"Language: {transcript.language}\n" if transcript.language else "")
+    for cue in transcript.cues:
+        yield "\n" + _block(cue)
 
 
 def _block(cue: Cue) -> str:

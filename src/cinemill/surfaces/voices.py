@@ -1,0 +1,37 @@
+"""The command that lists voices."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cinemill.errors import UnknownName
+
+
+def voices(
+    engine: Annotated[str, typer.Option(help="Of this engine: espeak, kokoro, piper or chatterbox.")] = "",
+    language: Annotated[str, typer.Option(help="That speak this language, such as de or pt-BR.")] = "",
+    folder: Annotated[Path | None, typer.Option(help="Where Piper's voices lie.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the voices that a text can be spoken in."""
+    from cinemill.operations import voice_list
+
+    if engine and engine not in voice_list.ENGINES:
+        raise UnknownName("engine that speaks", engine, voice_list.ENGINES)
+    found = voice_list.voices(engine or None, language or None, folder)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False))
+        return
+    for name, group in groupby(found, key=lambda one: one.engine):
+        rows = list(group)
+        typer.echo(f"{name}{'' if rows[0].is_here else f' (not installed: cinemill engines install {name})'}")
+        for one in rows:
+            typer.echo(f"  {one.voice:<22} {one.language:<8} {one.about}")
+    if not found:
+        typer.echo("no voice speaks that.")
