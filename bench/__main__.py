@@ -14,7 +14,7 @@ from bench import PAGE, Table
 from cinemill.hardware import cores, gpus
 
 NAMES = ("transcode", "journal", "memory", "startup", "deinterlace", "upscale", "denoise", "pngs")
-NAMES += ("stylize", "steadiness", "compose", "ken_burns")
+NAMES += ("stylize", "steadiness", "compose", "ken_burns", "whisper")
 
 
 def main(names: list[str]) -> None:

@@ -17,8 +17,9 @@ from cinemill.engines.whisper import guard
 from cinemill.errors import InvalidParams, MissingEngine, MissingModel
 from cinemill.jobs import run as jobs
 from cinemill.media.cues import files
-from cinemill.operations import recognise
+from cinemill.operations import recognise, script, speaking
 from cinemill.surfaces import forms
+from faulty import Faulty
 
 ENGINE = engines.get("whisper")
 SPEECH = Path(__file__).parents[1] / "speech"
@@ -93,6 +94,32 @@ def test_the_language_is_found_and_the_model_stays_loaded(installed: Path, tmp_p
     subtitle(tmp_path / "two.srt", language=None)
     assert install.warm("whisper")._life is life
     assert first["language"] == "en"
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="the tiny model is not here")
+@pytest.mark.parametrize("fault", ["drop", "repeat", "garble"])
+def test_a_narration_is_listened_to_and_said_again(fault: str, installed: Path) -> None:
+    """A real recogniser hears what a faulty voice made of sentences that it knows."""
+    asked = recognise.WhisperOptions(model=str(MODEL), suppress_tokens="", compute_type="float32", threads=1)
+    ear = speaking.Recognised(recognise.Whisper(asked).ready())
+    options = speaking.NarrationOptions(tries=2)
+    speaker = Faulty(fault, 2)
+    try:
+        said = script.utterances("Please open the window and close the door.", "en", 280, 0, 0.7)
+        (take,) = speaking.takes(said, options, speaker, "en", ear)
+    finally:
+        speaker.host.stop()
+    assert take.tries == 2
+    assert take.wer is not None
+    assert take.wer <= 0.25
+    speaker = Faulty(fault, 99)
+    try:
+        (take,) = speaking.takes(said, options, speaker, "en", ear)
+    finally:
+        speaker.host.stop()
+    assert take.wer is not None
+    assert take.wer > 0.25
+    assert "not understood after 2 tries" in speaking.doubts([take], options)[0]
 
 
 def test_a_model_that_is_not_here_is_not_fetched_unasked(installed: Path, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -13,19 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cinemill.engines import pocketsphinx, speech
-from cinemill.engines.host import Host
+from cinemill.engines import pocketsphinx
 from cinemill.errors import EngineCrashed, InvalidParams, OpenFailed, OutputRefused, RequestError, UnknownName
 from cinemill.jobs import run as jobs
 from cinemill.jobs.events import PartDone
+from cinemill.jobs.store import JobFolder
 from cinemill.measure import loudness
 from cinemill.media import audio, read
 from cinemill.media.cues import files
 from cinemill.media.cues.types import Word
-from cinemill.operations import align, script, speakers, speaking
+from cinemill.operations import align, recognise, script, speakers, speaking
 from cinemill.operations.speaking import NarrationOptions
 from cinemill.surfaces import forms
-from command import Cinemill
+from command import COMMAND, Cinemill
+from faulty import Faulty
 
 TEXT = "The quick brown fox jumps over the lazy dog. In 1984, Dr. Smith paid $5 for tea; it was too much."
 
@@ -49,10 +52,6 @@ def words_of(path: Path) -> list[Word]:
 
 
 def test_a_pipe_is_spoken_with_captions(cinemill: Cinemill, folder: Path) -> None:
-    import subprocess
-
-    from command import COMMAND
-
     command = [*COMMAND, "narrate", "-o", "out.wav", "--json"]
     place: Any = {"cwd": folder, "env": cinemill.environment, "capture_output": True}
     done = subprocess.run(command, input=TEXT.encode(), check=True, **place)
@@ -106,6 +105,36 @@ def test_a_job_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     assert (tmp_path / "again" / "out.wav").read_bytes() == (tmp_path / "whole.wav").read_bytes()
 
 
+def test_a_process_that_is_killed_speaks_no_part_twice(tmp_path: Path) -> None:
+    """`kill -9` once a part is there; the rest is spoken by another process, and the file is the same."""
+    (tmp_path / "text.txt").write_text(" ".join(f"This is sentence number {number}." for number in range(90)))
+    environ = {**os.environ, "CINEMILL_STATE_DIR": str(tmp_path / "state"), "CINEMILL_DATA_DIR": str(tmp_path / "data")}
+
+    def command(output: Path) -> subprocess.Popen[bytes]:
+        asked = ["narrate", tmp_path / "text.txt", "-o", output, "--json", "--chunk-seconds", "12"]
+        return subprocess.Popen([*COMMAND, *map(str, asked)], env=environ, stdout=subprocess.PIPE)
+
+    assert command(tmp_path / "whole.wav").communicate()[0]
+    killed = tmp_path / "killed.wav"
+    process, folder = command(killed), JobFolder.of(killed)
+    deadline = time.monotonic() + 120
+    while not folder.part(0).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert not killed.exists()
+    kept = {path: path.stat().st_mtime_ns for path in folder.path.glob("part-*") if path.suffix != ".tmp"}
+    assert folder.part(0) in kept
+    again = command(killed)
+    assert again.stdout
+    assert b'"done": 0' not in again.stdout.readline()
+    assert folder.part(0).stat().st_mtime_ns == kept[folder.part(0)]
+    again.communicate()
+    assert again.returncode == 0
+    assert killed.read_bytes() == (tmp_path / "whole.wav").read_bytes()
+    assert killed.with_suffix(".srt").read_text() == (tmp_path / "whole.srt").read_text()
+
+
 def test_pauses_are_as_long_as_they_are_told(tmp_path: Path) -> None:
     options = {"captions": "json", "loudness": "none"}
     narrate("One. Two. [pause:2s] Three.\n\nFour.", tmp_path / "out.wav", **options)
@@ -151,22 +180,6 @@ def test_a_long_text_is_cut_and_one_that_is_too_long_is_refused() -> None:
     assert len(speaking.utterances(text, NarrationOptions(), speaker, "en")) == 4_000
     with pytest.raises(InvalidParams, match="too long"):
         speaking.utterances("a" * (speaking.MOST_CHARACTERS + 1), NarrationOptions(), speaker, "en")
-
-
-class Faulty:
-    """A speaker whose engine is `fake_voice.py`: wrong in one manner until the `good`th try of a sentence."""
-
-    name, rate, longest, shortest, note, is_sure = "fake voice", 22_050, 280, 0, "", False
-
-    def __init__(self, fault: str, good: int) -> None:
-        script = Path(__file__).parents[1] / "engines" / "fake_voice.py"
-        self.host = Host("fake voice", [sys.executable, str(script), fault, str(good)])
-
-    def voice(self, wanted: str | None, language: str) -> str:
-        return "en-us"
-
-    def speak(self, text: str, voice: str, language: str, speed: float, seed: int) -> speech.Spoken:
-        return speech.speak(self.host, {"text": text, "seed": seed}, deadline=30)
 
 
 class Ear:
@@ -224,6 +237,22 @@ def test_what_never_comes_right_is_reported(fault: str, ear: Ear) -> None:
     (note,) = speaking.doubts(found, NarrationOptions(tries=2))
     assert "2 sentences were not understood after 2 tries" in note
     assert "quick brown fox" in note
+
+
+@pytest.mark.parametrize("fault", ["silence", "babble"])
+def test_pocketsphinx_hears_what_is_badly_wrong(fault: str) -> None:
+    """A real listener, and a rough one: what it hears of a good sentence is half right."""
+    speaker = Faulty(fault, 2)
+    try:
+        said = script.utterances(SENTENCES[1], "en", 280, 0, 0.7)
+        options = NarrationOptions(max_wer=0.75, tries=2)
+        ear = speaking.Recognised(recognise.PocketSphinx())
+        (take,) = speaking.takes(said, options, speaker, "en", ear)
+    finally:
+        speaker.host.stop()
+    assert take.tries == 2
+    assert take.wer is not None
+    assert take.wer <= 0.75
 
 
 def test_an_engine_that_always_dies_is_named(ear: Ear) -> None:
