@@ -107,11 +107,11 @@ def test_a_job_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_speaks_no_part_twice(tmp_path: Path) -> None:
     """`kill -9` once a part is there; the rest is spoken by another process, and the file is the same."""
-    (tmp_path / "text.txt").write_text(" ".join(f"This is sentence number {number}." for number in range(90)))
+    (tmp_path / "text.txt").write_text(" ".join(f"This is sentence number {number}." for number in range(30)))
     environ = {**os.environ, "CINEMILL_STATE_DIR": str(tmp_path / "state"), "CINEMILL_DATA_DIR": str(tmp_path / "data")}
 
     def command(output: Path) -> subprocess.Popen[bytes]:
-        asked = ["narrate", tmp_path / "text.txt", "-o", output, "--json", "--chunk-seconds", "12"]
+        asked = ["narrate", tmp_path / "text.txt", "-o", output, "--json", "--chunk-seconds", "10"]
         return subprocess.Popen([*COMMAND, *map(str, asked)], env=environ, stdout=subprocess.PIPE)
 
     assert command(tmp_path / "whole.wav").communicate()[0]

@@ -85,7 +85,7 @@ def test_clean_sound_is_carried_as_it_is(tape: tuple[Path, np.ndarray], tmp_path
 
 def test_what_is_no_tape_is_told_and_left(tape: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     source, _ = tape
-    large = ["-f", "lavfi", "-i", "color=s=1280x720:r=25:d=20", "-i", source, "-map", "0:v", "-map", "1:a"]
+    large = ["-f", "lavfi", "-i", "color=s=64x640:r=5:d=20", "-i", source, "-map", "0:v", "-map", "1:a"]
     run(*large, "-c:v", "ffv1", "-c:a", "copy", tmp_path / "large.mkv")
     told, made = restored(tmp_path / "large.mkv", tmp_path / "made.mkv")
     assert "--sound clean is for that" in told

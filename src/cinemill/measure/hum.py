@@ -49,8 +49,8 @@ def tones(blocks: Iterable[Audio]) -> Tones:
 
 @dataclass(frozen=True, slots=True)
 class Hiss:
-    """Steady noise under everything: `level_db` of full scale in the quietest tenth of the time, and `flatness` of it
-    from 1 to 8 kHz, 1 for noise of all tones alike and 0 for a tone."""
+    """Steady noise under everything, by the quietest tenth of the time from 1 to 8 kHz: `level_db` of full scale, were
+    it as strong elsewhere, and `flatness`, 1 for noise of all tones alike and 0 for a tone."""
 
     level_db: float
     flatness: float
@@ -86,7 +86,8 @@ def hiss(blocks: Iterable[Audio]) -> Hiss | None:
     first, last = (min(found.shape[1], round(hz * _SHORT / rate)) for hz in (1000, 8000))
     band = found[quiet].mean(axis=0)[first:last] + 1e-20
     flatness = float(np.exp(np.log(band).mean()) / band.mean()) if len(band) else 0.0
-    return Hiss(float(10 * np.log10(power[quiet].mean())), flatness)
+    level = float(np.median(band)) * found.shape[1] * 2 / (_SHORT * np.square(window).sum())
+    return Hiss(float(10 * np.log10(level)), flatness)
 
 
 def _spectrum(blocks: Iterable[Audio]) -> tuple[NDArray[np.float64], int]:

@@ -119,8 +119,7 @@ def levels(blocks: Iterable[Audio], columns: int) -> Levels | None:
         return None
     if rest.shape[1]:
         _leveled(rest, rest.shape[1], low, high, power)
-    found = (one.columns(columns) for one in (low, high, power))
-    return Levels(*found, count / rate)
+    return Levels(low.columns(columns), high.columns(columns), power.columns(columns), count / rate)
 
 
 def _leveled(samples: Floats, hop: int, low: _Columns, high: _Columns, power: _Columns) -> None:
@@ -217,7 +216,7 @@ def spectrogram(found: Tones, height: int, scale: Scale = "log", floor_db: float
         last = top + 2 * lines
         for hz in _round_hertz(top_hz, scale):
             at = top + lines - 1 - round(float(_share(hz, top_hz, scale)) * (lines - 1))
-            if top + 4 <= at <= last - 16:
+            if top + 4 <= at <= min(top + lines - 1, last - 16):
                 sheet[at, _LEFT - 5 : _LEFT] = _TEXT
                 _write(sheet, f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}", _LEFT - 9, at + 4, right=True)
                 last = at

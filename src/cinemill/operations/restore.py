@@ -56,7 +56,8 @@ class RestoreOperation(VideoOperation[Restore]):
 
         found = super().decide(request)
         sounds, notes = ([], []) if found.excerpt else tape_sound.looked(request.params, read.probe(request.inputs[0]))
-        return RestoreDecided(**{**dict(found), "notes": (*found.notes, *notes)}, sounds=tuple(sounds))
+        told: dict[str, Any] = dict(found) | {"notes": (*found.notes, *notes), "sounds": tuple(sounds)}
+        return RestoreDecided(**told)
 
     def sounds(self, request: Request[Restore], decided: VideoDecided, info: MediaInfo) -> dict[int, Iterator[Audio]]:
         records = decided.sounds if isinstance(decided, RestoreDecided) else ()

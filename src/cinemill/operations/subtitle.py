@@ -350,7 +350,7 @@ def _recogniser(params: Subtitle, engine: str = "") -> recognise.Recogniser:
     command(engines.get(name))
     if name == "whisper":
         return recognise.Whisper(params).ready()
-    aligning = {"model": params.align_model, "folder": None, "interpolate": params.interpolate_method}
+    aligning: dict[str, Any] = {"model": params.align_model, "folder": None, "interpolate": params.interpolate_method}
     own = {"vad_onset": params.vad_onset or 0.5, "vad_offset": params.vad_offset or 0.363}
     asked = own | {"chunk_size": round(params.chunk_size or 30)} if params.vad_method == "pyannote" else None
     aligning["letters"] = params.return_char_alignments

@@ -96,10 +96,11 @@ def _parted(source: Iterator[Atom], setting: _Setting, size: int) -> Iterator[tu
     """The cheapest way of all, piece by piece."""
     run: list[Atom] = []
     edge = _Edge()
-    wanted = size
+    more = size
     while True:
-        run += islice(source, wanted - len(run))
-        is_last = len(run) < wanted
+        known = len(run)
+        run += islice(source, more)
+        is_last = len(run) < known + more
         table = _Table(run, setting, edge, is_last)
         done = 0
         for piece in table.parted():
@@ -108,7 +109,7 @@ def _parted(source: Iterator[Atom], setting: _Setting, size: int) -> Iterator[tu
         if is_last:
             return
         edge, run = table.edge(done), run[done:]
-        wanted = size if done else 2 * wanted
+        more = size if done else 2 * more
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,5 +88,5 @@ def _cue(plain: tuple[Any, ...]) -> Cue:
 
 
 def _word(plain: tuple[Any, ...]) -> Word:
-    *same, letters = plain
-    return Word(*same, tuple(Character(*one) for one in letters))
+    text, start, end, confidence, speaker, space, letters = plain
+    return Word(text, start, end, confidence, speaker, space, tuple(Character(*one) for one in letters))
