@@ -294,8 +294,7 @@ def _step(seconds: float, width: int) -> float:
 def _clock(seconds: float, step: float) -> str:
     whole, _, rest = clock.show(seconds + 1e-6).partition(".")
     digits = 0 if step >= 1 else 1 if step >= 0.1 else 2
-    short = whole.removeprefix("0:")
-    return f"{short}.{rest[:digits]}" if digits else short
+    return f"{whole}.{rest[:digits]}" if digits else whole
 
 
 def _write(sheet: Picture, text: str, x: int, y: int, *, right: bool = False, centred: bool = False) -> None:

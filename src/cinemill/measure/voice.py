@@ -37,18 +37,18 @@ def levels(blocks: Iterable[Samples]) -> Floats:
     """Levels in dB of full scale, (n,) float16, of each 10 ms: 2 MB for three hours. Holds a second of sound."""
     window = np.hanning(_WINDOW).astype(np.float32)
     low, high = (round(edge * 512 / RATE) for edge in _BAND)
-    found: list[Floats] = []
+    found = bytearray()
     rest = np.zeros(0, np.int16)
     for block in blocks:
         rest = np.concatenate([rest, block])
         count = (len(rest) - _WINDOW) // HOP + 1
         if count < 100:
             continue
-        found.append(_measured(rest, count, window, low, high))
+        found += _measured(rest, count, window, low, high).tobytes()
         rest = rest[count * HOP :]
     count = -(-len(rest) // HOP)
-    found.append(_measured(np.pad(rest, (0, _WINDOW)), count, window, low, high))
-    return np.concatenate(found)
+    found += _measured(np.pad(rest, (0, _WINDOW)), count, window, low, high).tobytes()
+    return np.frombuffer(found, np.float16)
 
 
 def _measured(samples: Samples, count: int, window: Floats, low: int, high: int) -> Floats:
@@ -64,7 +64,10 @@ def speaking(levels: Floats) -> NDArray[np.bool_]:
     """Whether somebody speaks, for each level."""
     if not len(levels):
         return np.zeros(0, bool)
-    voiced = levels > np.maximum(_floor(levels) + _RISE, np.percentile(levels[::7], 95) - _DEPTH)
+    least = np.maximum(_floors(levels) + _RISE, np.percentile(levels[::7], 95) - _DEPTH)
+    voiced = np.zeros(len(levels), bool)
+    for second, one in enumerate(least):  # whole hours compared at once would take many times their own memory
+        voiced[100 * second : 100 * second + 100] = levels[100 * second : 100 * second + 100] > one
     voiced = _without_runs(voiced, False, _PAUSE)
     voiced = _without_runs(voiced, True, _SHORTEST)
     for start, stop in _runs(voiced):
@@ -72,10 +75,11 @@ def speaking(levels: Floats) -> NDArray[np.bool_]:
     return voiced
 
 
-def _floor(levels: Floats) -> Floats:
+def _floors(levels: Floats) -> Floats:
+    """Of each second."""
     seconds = -(-len(levels) // 100)
     floors = [np.percentile(levels[max(0, at - _AROUND) * 100 : (at + _AROUND + 1) * 100], 10) for at in range(seconds)]
-    return np.repeat(np.array(floors, np.float16), 100)[: len(levels)]
+    return np.array(floors, np.float16)
 
 
 def _without_runs(flags: NDArray[np.bool_], value: bool, shortest: int) -> NDArray[np.bool_]:
@@ -88,8 +92,11 @@ def _without_runs(flags: NDArray[np.bool_], value: bool, shortest: int) -> NDArr
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.view(np.int8), [0]])))
-    return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2])]
+    if not len(flags):
+        return []
+    edges = (np.flatnonzero(flags[1:] != flags[:-1]) + 1).tolist()
+    edges = [*([0] if flags[0] else []), *edges, *([len(flags)] if flags[-1] else [])]
+    return list(zip(edges[::2], edges[1::2]))
 
 
 def regions(levels: Floats) -> list[tuple[int, int]]:
