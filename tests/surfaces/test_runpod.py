@@ -14,13 +14,16 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 
-from cinemill.errors import InvalidParams, RequestError
+from cinemill.engines import engines as catalogue
+from cinemill.engines import install
+from cinemill.errors import InvalidParams, MissingEngine, RequestError
 from cinemill.settings import settings
 from cinemill.storage import elsewhere
 from cinemill.surfaces import runpod
@@ -238,7 +241,7 @@ def test_answer_comes_piece_by_piece(clip: Clip, tmp_path: Path) -> None:
 class Api:
     """The SDK's local server."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, *more: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -251,6 +254,7 @@ class Api:
             "127.0.0.1",
             "--rp_api_port",
             self.port,
+            *more,
         ]
         quiet = subprocess.DEVNULL
         self.process = subprocess.Popen([*map(str, command)], cwd=tmp_path, stdin=quiet, stdout=quiet, stderr=quiet)
@@ -277,18 +281,81 @@ class Api:
             return answer.read() if raw else json.loads(answer.read())
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+@contextmanager
+def serving(tmp_path: Path, *more: str) -> Iterator[Api]:
     if not WORKER.exists():
         pytest.skip("`make worker` makes the environment that this needs")
-    running = Api(tmp_path)
-    yield running
-    running.process.send_signal(signal.SIGTERM)
+    running = Api(tmp_path, *more)
     try:
-        running.process.wait(10)
-    except subprocess.TimeoutExpired:
-        running.process.kill()
-        running.process.wait()
+        yield running
+    finally:
+        running.process.send_signal(signal.SIGTERM)
+        try:
+            running.process.wait(10)
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    with serving(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the engine whisper in it."""
+    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CINEMILL_DATA_DIR", str(folder))
+        settings.cache_clear()
+        try:
+            list(install.install(catalogue.get("whisper")))
+        except MissingEngine as error:
+            pytest.skip(str(error))
+        finally:
+            settings.cache_clear()
+    return folder
+
+
+@pytest.mark.slow
+def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny model of the tests, which spells badly in longer pieces; that it is heard, and how it is answered."""
+    monkeypatch.setenv("CINEMILL_DATA_DIR", str(engines))
+    monkeypatch.setenv("WHISPERX_MODEL_DIR", str(SPEECH.parent / "tiny-whisper"))
+    monkeypatch.setenv("WHISPERX_DEVICE", "cpu")
+    settings.cache_clear()
+    given = {"audio_file": mine(SPEECH, tmp_path), "language": "en", "batch_size": 2, "temperature": 0, "debug": True}
+    try:
+        here = answer(given)
+        known = answer({"audio": given["audio_file"], "language": "en", "suppress_tokens": "", "transcription": "srt"})
+    finally:
+        if host := install._hosts.pop("whisper", None):
+            host.stop()
+    assert here.get("segments"), here
+    assert here["debug"]["params"]["model"].endswith("tiny-whisper")
+    assert here["debug"]["params"]["device"] == "cpu"
+    assert " --> " in known["transcription"]
+    with serving(tmp_path) as api:
+        said = api.ask("POST", "/runsync", {"input": given})
+    assert said["status"] == "COMPLETED"
+    assert said["output"]["segments"] == here["segments"]
+    assert said["output"]["detected_language"] == "en"
+
+
+@pytest.mark.slow
+def test_sdk_streams_what_happens(clip: Clip, tmp_path: Path) -> None:
+    film = mine(clip("one.mp4"), tmp_path)
+    with serving(tmp_path, "--stream") as api:
+        queued = api.ask("POST", "/run", {"input": {"operation": "process", "inputs": [film]}})
+        said = api.ask("POST", f"/stream/{queued['id']}")
+        wrong = api.ask("POST", "/run", {"input": {"operation": "nothing"}})
+        refused = api.ask("POST", f"/stream/{wrong['id']}")
+    pieces = [piece["output"] for piece in said["stream"]]
+    assert pieces[0]["event"] == "planned"
+    assert pieces[-1]["outputs"][0]["name"] == "one.process.mp4"
+    assert "nothing" in refused["stream"][-1]["output"]["error"]
 
 
 @pytest.mark.slow
