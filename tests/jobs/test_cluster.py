@@ -38,11 +38,17 @@ class Machines:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
+        class Patient(Cluster):  # type: ignore[misc]
+            """On a loaded machine a node takes longer than half a minute to come up."""
+
+            def _wait_for_node(self, node: Any, timeout: float = 300) -> None:
+                super()._wait_for_node(node, timeout)
+
         self.made = 2
         with socket.socket() as free:
             free.bind(("127.0.0.2", 0))
             self.port = free.getsockname()[1]
-        self.cluster = Cluster(
+        self.cluster = Patient(
             initialize_head=True, head_node_args=self._how(1) | {"ray_client_server_port": self.port}
         )
 
