@@ -32,7 +32,7 @@ _OVERSAMPLING = 2.0
 """Pixels that are kept for each of the film's: linear interpolation then costs no sharpness that anyone sees."""
 _STEP = 1.25
 """Between the distances of two copies."""
-_MIXES = 16
+_MIXES = 8
 """Steps from one copy to the next: less than anyone sees of sharpness in each."""
 _PHASES = 4
 """Pictures for one that moves by a pixel; two each way where it moves both ways."""
@@ -149,7 +149,7 @@ class _Level:
         found = self._made.get(step)
         if found is None:
             one, two, part = self._made[0], self._made[_MIXES], step / _MIXES
-            found = tuple(cv2.addWeighted(a, 1 - part, b, part, 0) for a, b in zip(one, two))
+            found = tuple(a if a is b else cv2.addWeighted(a, 1 - part, b, part, 0) for a, b in zip(one, two))
             # The one before may be drawn from at this moment, those earlier are done with.
             self._made = {0: one, _MIXES: two, self._last: self._made.get(self._last, one), step: found}
             self._last = step
@@ -332,8 +332,10 @@ def _level(picture: Rgb, near: float, far: float, views: Sequence[View]) -> _Lev
         made = cv2.resize(plane, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
         scale = (size[0] / (x1 - x0), size[1] / (y1 - y0))
         pixels = scale[0] * (2 if k else 1)
-        finer.append(_smoothed(made, near * pixels))
-        coarser.append(_smoothed(made, far * pixels, far / near) if far > near else finer[-1])
+        beyond = far / near
+        coarser.append(_smoothed(made, far * pixels, beyond))
+        # Of colour nobody sees the difference.
+        finer.append(_smoothed(made, near * pixels) if beyond > 1 and k == 0 else coarser[-1])
         scales.append(scale)
     return _Level(near, far, x0, y0, scales, finer, coarser)
 

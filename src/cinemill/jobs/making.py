@@ -77,6 +77,8 @@ def make(plan: Plan, chunk: Chunk, temporary: Path, target: Path) -> Generator[i
 
     # PyAV's containers and streams hold each other, and a decoder's pictures, until the collector finds them.
     gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()  # what is there from the beginning stays, and going through it takes longer than many a part
     work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
     try:
         with listening() as heard:
