@@ -97,9 +97,9 @@ def test_the_language_is_found_and_the_model_stays_loaded(installed: Path, tmp_p
 
 
 @pytest.mark.skipif(not MODEL.is_dir(), reason="the tiny model is not here")
-@pytest.mark.parametrize("fault", ["drop", "repeat", "garble"])
+@pytest.mark.parametrize("fault", ["garble", "silence"])
 def test_a_narration_is_listened_to_and_said_again(fault: str, installed: Path) -> None:
-    """A real recogniser hears what a faulty voice made of sentences that it knows."""
+    """A real recogniser listens. It knows its sentences by heart, so that half of one is the whole to it."""
     asked = recognise.WhisperOptions(model=str(MODEL), suppress_tokens="", compute_type="float32", threads=1)
     ear = speaking.Recognised(recognise.Whisper(asked).ready())
     options = speaking.NarrationOptions(tries=2)
