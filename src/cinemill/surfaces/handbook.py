@@ -4,6 +4,8 @@ how to extend it, what is new. mkdocs calls the functions whose names begin with
 from __future__ import annotations
 
 import inspect
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,27 +62,41 @@ def _operation(name: str, operation: Operation[Any, Any]) -> Iterator[str]:
 
 
 def _ways(name: str, operation: Operation[Any, Any]) -> Iterator[str]:
-    """The same from Python and over HTTP."""
-    inputs = [f"in.{_SUFFIXES[kind]}" for kind in operation.inputs]
-    first = repr(inputs[0]) if len(inputs) == 1 else repr(inputs)
-    yield from ("From Python and over HTTP it is the same:", "", "```python")
-    yield f'cinemill.run("{name}", {first}, "OUTPUT")'.replace("'", '"')
-    yield from ("```", "", "```")
-    files = " ".join(f"-F file=@{one}" for one in inputs)
-    yield f"curl {files} http://localhost:7860/api/jobs/{name}"
-    yield "```"
+    """What the example says, from Python and over HTTP."""
+    files, output, options = _example(operation)
+    if not output:
+        return
+    given = [f'"{name}"', *(f'"{file}"' for file in (*files, output))]
+    given += [f"{key.replace('-', '_')}={value if _is_number(value) else repr(value)}" for key, value in options]
+    sent = [*(f"-F input=@{file}" for file in files), f"-F output={output}"]
+    sent += [f"-F {shlex.quote(f'{key}=@{value}' if _is_file(value) else f'{key}={value}')}" for key, value in options]
+    yield from ("The same from Python and over HTTP:", "", "```python")
+    yield f"cinemill.run({', '.join(given)})".replace("'", '"')
+    yield from ("```", "", "```", f"curl {' '.join(sent)} http://localhost:7860/api/jobs/{name}", "```")
 
 
-_SUFFIXES = {
-    "video": "mp4",
-    "audio": "wav",
-    "image": "png",
-    "subtitle": "srt",
-    "text": "txt",
-    "weights": "safetensors",
-    "lut": "cube",
-    "any": "yaml",
-}
+def _example(operation: Operation[Any, Any]) -> tuple[list[str], str, list[tuple[str, str]]]:
+    """The files, the output and the options of an operation's example."""
+    words = shlex.split(operation.example)[1 + len(operation.name.split("-", 1 if "dv-" in operation.name else 0)) :]
+    files: list[str] = []
+    output, options = "", []
+    while words:
+        word = words.pop(0)
+        if word == "-o":
+            output = words.pop(0)
+        elif word.startswith("--"):
+            options.append((word[2:], words.pop(0)))
+        else:
+            files.append(word)
+    return files, output, options
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?[\d.]+", text) is not None
+
+
+def _is_file(text: str) -> bool:
+    return re.fullmatch(r"[\w-]+\.[a-z]\w+", text) is not None
 
 
 def _licences() -> Iterator[str]:
