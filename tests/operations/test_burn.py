@@ -94,6 +94,10 @@ def test_letters_that_no_font_has_are_named(tmp_path: Path) -> None:
     assert "U+12000" in notes[0]
 
 
+def test_a_font_is_named_for_what_is_missing() -> None:
+    assert fonts.holders("に한😀") == "Noto Sans CJK and Noto Emoji"
+
+
 def test_broken_fonts_are_left_out(tmp_path: Path) -> None:
     for name, data in {"a.ttf": b"", "b.ttf": b"\0\1\0\0\xff\xff" + b"x" * 50, "c.ttc": b"ttcf" + b"\xff" * 40}.items():
         (tmp_path / name).write_bytes(data)

@@ -160,7 +160,11 @@ def typeface(p: Subtitles) -> tuple[str | None, list[str]]:
     choice = fonts.choose(letters, p.font)
     if choice is None:
         return p.font, ["no font is found on this machine; FFmpeg takes what it finds."]
-    lacking = f"; it has no {_said(choice.missing)}, and no font here has" if choice.missing else ""
+    lacking = (
+        f"; it has no {_said(choice.missing)}, and no font here has: install {fonts.holders(choice.missing)}, say"
+        if choice.missing
+        else ""
+    )
     if p.font is None and p.file.suffix.lower() in (".ass", ".ssa"):
         return None, []
     if p.font and choice.family.lower() != p.font.lower():

@@ -94,6 +94,28 @@ def choose(text: str, family: str | None = None) -> Choice | None:
     return Choice(best, "".join(map(chr, sorted(ranked[best]))))
 
 
+_HOLDERS = (
+    (0x0E00, 0x0E7F, "Noto Sans Thai"),
+    (0x0900, 0x097F, "Noto Sans Devanagari"),
+    (0x0590, 0x05FF, "Noto Sans Hebrew"),
+    (0x0600, 0x06FF, "Noto Sans Arabic"),
+    (0x1100, 0x11FF, "Noto Sans CJK"),
+    (0x2E80, 0xD7FF, "Noto Sans CJK"),
+    (0xF900, 0xFAFF, "Noto Sans CJK"),
+    (0xFF00, 0xFFEF, "Noto Sans CJK"),
+    (0x20000, 0x3FFFF, "Noto Sans CJK"),
+    (0x2600, 0x27BF, "Noto Emoji"),
+    (0x1F000, 0x1FAFF, "Noto Emoji"),
+)
+"""Code points from, to, and a free font that has them."""
+
+
+def holders(missing: str) -> str:
+    """Free fonts that have letters which no font here has, for people."""
+    found = (name for char in missing for low, high, name in _HOLDERS if low <= ord(char) <= high)
+    return " and ".join(dict.fromkeys(found)) or "Noto Sans"
+
+
 def _rank(face: Face, order: list[str]) -> tuple[int, bool, str]:
     return _place(face.family, order), face.style.lower() not in ("regular", "book", "normal", "roman"), face.family
 

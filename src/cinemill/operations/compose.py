@@ -290,13 +290,15 @@ def _looked_at(board: Storyboard) -> tuple[Storyboard, dict[int, Fraction], froz
     scenes: list[Scene] = []
     lengths: dict[int, Fraction] = {}
     heard: set[int] = set()
+    checked: set[Path] = set()
     notes: list[str] = []
     for index, scene in enumerate(board.scenes):
         name = timeline.called(board, index)
         if scene.picture and clips.is_animated(scene.picture):
             scene = scene.model_copy(update={"video": scene.picture, "picture": None})
-        if scene.picture:
+        if scene.picture and scene.picture not in checked:
             _check_picture(scene.picture)
+            checked.add(scene.picture)
         if scene.video:
             facts = clips.facts(scene, name)
             lengths[index] = facts.seconds
@@ -368,7 +370,8 @@ def _font(board: Storyboard, line: Timeline) -> tuple[str, list[str]]:
     if choice.missing:
         shown = ", ".join(f"{char} (U+{ord(char):04X})" for char in choice.missing[:5])
         more = f" and {len(choice.missing) - 5} more" if len(choice.missing) > 5 else ""
-        notes.append(f"No font here has all letters: {choice.family} lacks {shown}{more}. Install one that has them.")
+        have = fonts.holders(choice.missing)
+        notes.append(f"No font here has all letters: {choice.family} lacks {shown}{more}. Install {have}, say.")
     return choice.family, notes
 
 
