@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import cinemill
-from cinemill.errors import MissingResource, NoToken, OpenFailed, RequestError
+from cinemill.errors import MissingResource, NoToken, NotTaken, RequestError
 from cinemill.settings import settings
 from cinemill.surfaces import remote
 from command import Cinemill, framemd5, wait_until
@@ -120,7 +120,7 @@ def test_server_that_is_killed_is_waited_for_and_the_result_is_whole(
 
 def test_errors_of_the_server_are_errors_here(served: Served, tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("Dear diary\n" * 100)
-    with pytest.raises(OpenFailed, match=r"text\.mp4|media"):
+    with pytest.raises(NotTaken, match=r"text\.mp4 is no film"):
         cinemill.run("process", tmp_path / "text.mp4", tmp_path / "o.mkv", on=served.address)
 
 
