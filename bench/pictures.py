@@ -21,7 +21,7 @@ _MOMENTS = 2
 _RUNS = {
     "restore": ("tape.mkv", ["tape.mkv"]),
     "degrade": ("original.mp4", ["original.mp4", "--preset", "vhs-pal"]),
-    "upscale": ("small.mp4", ["small.mp4", "--to", "576p"]),
+    "upscale": ("small.mp4", ["small.mp4", "--scale", "2"]),
     "stylize": ("original.mp4", ["original.mp4", "--style", "comic"]),
     "process": ("noisy.mkv", ["noisy.mkv", "--chain", "denoise.learned"]),
     "burn": ("original.mp4", ["original.mp4", "--file", "said.srt"]),
