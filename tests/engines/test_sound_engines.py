@@ -28,16 +28,13 @@ import sys
 from pathlib import Path
 import torch
 from demucs.htdemucs import HTDemucs
-from demucs.states import save_with_checksum, serialize_model
-
-class Args(dict):
-    pass
 
 torch.manual_seed(1)
 small = dict(channels=8, growth=2, depth=4, t_layers=1, t_heads=2, bottom_channels=32, segment=2, samplerate=16000)
 model = HTDemucs(["drums", "bass", "other", "vocals"], **small).eval()
 folder = Path(sys.argv[1])
-torch.save(serialize_model(model, {}), folder / "tiny.th")
+package = {"klass": HTDemucs, "args": (["drums", "bass", "other", "vocals"],), "kwargs": small}
+torch.save({**package, "state": model.state_dict(), "training_args": {}}, folder / "tiny.th")
 """
 
 

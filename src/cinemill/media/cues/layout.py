@@ -6,7 +6,7 @@ than below; for text that cannot be read in the time that there is; for pauses a
 for two speakers in one. A line that is too long, or a third speaker, is not an option at any cost.
 
 Hours are laid out a run of words at a time, with the same result as at once: where all ways that go on share a place,
-the cheapest goes through it, and what is before it is settled.
+the cheapest goes through it, and what is before it is settled. In speech that is some words ago.
 """
 
 from __future__ import annotations
@@ -90,6 +90,11 @@ def _cues(transcript: Transcript, setting: _Setting, cuts: Sequence[int], size: 
     for start, end in timing.streamed(spans(), setting.limits, cuts):
         table, piece = held.popleft()
         yield table.cue(piece, start, end)
+
+
+_MOST = 3000
+"""Words that may settle nothing: so many without a sentence's end or a pause are no speech, and the cheapest way to
+them is taken as it is."""
 
 
 def _parted(source: Iterator[Atom], setting: _Setting, size: int) -> Iterator[tuple[_Table, _Piece]]:
@@ -229,6 +234,8 @@ class _Table:
         if self.is_last:
             return _way(came, count)
         shared = set.intersection(*({0, *(piece.stop for piece in _way(came, at))} for at in going_on))
+        if max(shared) == 0 and count >= _MOST:
+            return _way(came, min(going_on, key=lambda at: self.best[at]))
         return _way(came, max(shared))
 
     def _from(self, i: int) -> Iterator[tuple[_Piece, float]]:

@@ -7,40 +7,51 @@ from __future__ import annotations
 
 import marshal
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from typing import Any, overload
 
 from cinemill.media.cues.types import Character, Cue, Mark, Word
 
-_BLOCK = 64
-"""Cues that are packed together."""
+_BLOCK = 256
+"""Words, or cues without any, that are packed together."""
 _FEW = 4 * _BLOCK
-"""Cues that stay as they are."""
+"""Words that stay as they are."""
 
 
 def packed(cues: Iterable[Cue]) -> Sequence[Cue]:
     """The cues, which are taken one after another: a tuple where they are few."""
     source = iter(cues)
-    first = tuple(islice(source, _FEW + 1))
-    return first if len(first) <= _FEW else Packed(first, source)
+    first = _taken(source, _FEW)
+    following = next(source, None)
+    return tuple(first) if following is None else Packed(first, [following], source)
+
+
+def _taken(source: Iterator[Cue], words: int) -> list[Cue]:
+    """The next cues, until there are so many words."""
+    taken: list[Cue] = []
+    while words > 0 and (cue := next(source, None)):
+        taken.append(cue)
+        words -= max(1, len(cue.words))
+    return taken
 
 
 class Packed(Sequence[Cue]):
     """Cues that are made anew whenever they are looked at."""
 
-    __slots__ = ("_blocks", "_count")
+    __slots__ = ("_blocks", "_starts")
 
     def __init__(self, *runs: Iterable[Cue]) -> None:
         self._blocks: list[bytes] = []
-        self._count = 0
-        source = (cue for run in runs for cue in run)
-        while block := [_plain(cue) for cue in islice(source, _BLOCK)]:
+        self._starts = [0]
+        source = chain.from_iterable(runs)
+        while block := [_plain(cue) for cue in _taken(source, _BLOCK)]:
             self._blocks.append(zlib.compress(marshal.dumps(block), 1))
-            self._count += len(block)
+            self._starts.append(self._starts[-1] + len(block))
 
     def __len__(self) -> int:
-        return self._count
+        return self._starts[-1]
 
     def __iter__(self) -> Iterator[Cue]:
         for number in range(len(self._blocks)):
@@ -54,11 +65,12 @@ class Packed(Sequence[Cue]):
 
     def __getitem__(self, at: int | slice) -> Cue | Sequence[Cue]:
         if isinstance(at, slice):
-            return packed(self[number] for number in range(*at.indices(self._count)))
-        if not -self._count <= at < self._count:
+            return packed(self[number] for number in range(*at.indices(len(self))))
+        if not -len(self) <= at < len(self):
             raise IndexError(at)
-        number, place = divmod(at % self._count, _BLOCK)
-        return _cue(self._block(number)[place])
+        place = at % len(self)
+        number = bisect_right(self._starts, place) - 1
+        return _cue(self._block(number)[place - self._starts[number]])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
