@@ -64,7 +64,7 @@ def test_no_code_tools_speak_and_merge(server: Server, shelf: Path) -> None:
 
 
 def test_no_code_tools_are_told_of_failures(server: Server, shelf: Path) -> None:
-    bad = keep(server, "bad.mp4", (shelf / "text.mp4").read_bytes(), "video")
+    bad = keep(server, "bad.txt", (shelf / "text.mp4").read_bytes(), "video")
     id = server.form(f"{MEDIA}/video-tools/merge", [("video_ids", bad)]).json["file_id"]
     wait_until(lambda: server.ask("GET", f"{MEDIA}/storage/{id}/status").json["status"] != "processing")
     told = server.ask("GET", f"{MEDIA}/storage/{id}/status").json

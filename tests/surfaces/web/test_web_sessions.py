@@ -122,11 +122,6 @@ def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse
     card = badge(page, "Process worn.mp4", "done")
     made = read.probe(downloaded(page, card.get_by_role("link", name="Download MP4"), tmp_path))
     assert made.video
-    page.reload()
-    tab(page, "Stylize")  # any menu of models has it now
-    page.locator("#stylize-style").get_by_label("neural").check()
-    page.locator("#stylize-neural").get_by_label("Model").first.click()
-    page.get_by_role("option", name="of-mine").wait_for()
 
 
 def test_a_lesson_without_pairs_is_refused_in_a_sentence(browse: Browse) -> None:
