@@ -42,8 +42,11 @@ def videos(folder: Path, cinemill: Cinemill) -> None:
 def subtitles(folder: Path, cinemill: Cinemill) -> None:
     clips.run(*_PICTURES, "-i", SPEECH, "-shortest", *_CODING, folder / "interview.mp4")
     clips.run("-i", SPEECH, "-t", 6, folder / "speech.wav")
-    (folder / "speech.txt").write_text("The birch canoe slid on the smooth planks. Glue the sheet to the background.")
-    (folder / "late.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nThe birch canoe slid on the smooth planks.\n")
+    (folder / "speech.txt").write_text(
+        "The quick brown fox jumps over the lazy dog. She sells sea shells by the sea shore."
+    )
+    assert cinemill("subtitle", "interview.mp4", "-o", "early.srt").code == 0
+    assert cinemill("shift-subtitles", "early.srt", "--by", "2.5", "-o", "late.srt").code == 0
 
 
 @pytest.mark.slow
