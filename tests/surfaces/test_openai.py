@@ -85,8 +85,9 @@ def test_text_comes_as_a_stream(client: openai.OpenAI, words: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # what it says of translations
 def test_what_cannot_be_says_why(client: openai.OpenAI, words: Path) -> None:
-    with pytest.raises(openai.UnprocessableEntityError, match="is not media"):
+    with pytest.raises(openai.APIStatusError, match="is no film, sound") as refused:
         client.audio.transcriptions.create(file=("a.mp3", b"no sound"), model="whisper-1")
+    assert refused.value.status_code == 415
     with pytest.raises(openai.APIStatusError) as caught, words.open("rb") as file:
         client.audio.translations.create(file=file, model="whisper-1")
     assert caught.value.status_code in (422, 424)
