@@ -15,6 +15,7 @@ from queue import Queue
 from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Params
+from cinemill.errors import UnsupportedMedia
 from cinemill.filters import stream_filter
 from cinemill.filters.model import check_progressive
 from cinemill.filters.upscale_learned import doubled
@@ -51,15 +52,33 @@ def _check(p: Params, frame: Frame) -> None:
     command(engines.get("vapoursynth"))
 
 
+def _check_fields(p: Params, frame: Frame) -> None:
+    """Both fields must have whole lines in every plane."""
+    across, down = (1 << max(plane[way] for plane in frame.layout.planes) for way in (0, 1))
+    if frame.width % across or frame.height % (2 * down):
+        raise UnsupportedMedia(
+            f"this deinterlacer takes {frame.format} in multiples of {across}x{2 * down} pixels, and this is "
+            f"{frame.width}x{frame.height}; crop or pad it, or use another method."
+        )
+    _check(p, frame)
+
+
 @stream_filter(
-    "deinterlace.qtgmc", halo=(_HALO, _HALO), accepts=_FORMATS, rate=_rate, check=_check, field_order="progressive"
+    "deinterlace.qtgmc",
+    halo=(_HALO, _HALO),
+    accepts=_FORMATS,
+    rate=_rate,
+    check=_check_fields,
+    field_order="progressive",
 )
 def qtgmc(frames: Iterator[Frame], p: Qtgmc) -> Iterator[Frame]:
     """Deinterlace with QTGMC: steady, clean, slow. Needs `cinemill engines install vapoursynth`."""
     return _bob(frames, p, {"method": "qtgmc", "preset": p.preset})
 
 
-@stream_filter("deinterlace.nnedi", halo=(1, 1), accepts=_FORMATS, rate=_rate, check=_check, field_order="progressive")
+@stream_filter(
+    "deinterlace.nnedi", halo=(1, 1), accepts=_FORMATS, rate=_rate, check=_check_fields, field_order="progressive"
+)
 def nnedi(frames: Iterator[Frame], p: Bob) -> Iterator[Frame]:
     """Deinterlace with NNEDI3: fine edges from one field, flickers at rest. Needs the same engine as qtgmc."""
     return _bob(frames, p, {"method": "nnedi"})
