@@ -17,7 +17,7 @@ from command import Cinemill
 from test_docs import ROOT, commands
 
 SPEECH = ROOT / "tests" / "speech" / "ten.ogg"
-LONGER = ("devices", "capture", "serve", "desktop", "engines", "--engine", "--on")
+LONGER = ("devices", "capture", "serve", "desktop", "engines", "--engine", "--diarize", "--on")
 """Words of commands that want a deck, never end, or fetch something: these have tests of their own."""
 _PICTURES = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25")
 _CODING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
