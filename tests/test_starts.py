@@ -17,8 +17,8 @@ from command import Cinemill
 from test_docs import ROOT, commands
 
 SPEECH = ROOT / "tests" / "speech" / "ten.ogg"
-LONGER = ("devices", "capture", "serve", "desktop", "engines", "--engine", "--diarize", "--on")
-"""Words of commands that want a deck, never end, or fetch something: these have tests of their own."""
+LONGER = ("devices", "capture", "serve", "desktop", "engines", "--engine", "--diarize", "--on", "resync-subtitles")
+"""Words of commands that want a deck, never end, fetch something, or want pauses in speech: tested elsewhere."""
 _PICTURES = ("-f", "lavfi", "-i", "testsrc2=s=320x240:r=25")
 _CODING = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
 
