@@ -101,7 +101,8 @@ def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             yield Advice(sentence, do, "deinterlace=output:frame")
         case "progressive":
             marked = fields.metadata != "progressive"
-            yield Advice(sentence, "Nothing is to be deinterlaced." if marked else "")
+            do = "Nothing is to be deinterlaced; frames are marked as what they are." if marked else ""
+            yield Advice(sentence, do, "simulate.flags=field_order:progressive" if marked else "")
             if found.picture_rate and found.picture_rate < 0.95 * rate:
                 yield Advice(f"Only {film} of {rate:.5g} pictures a second are new; the others are repeats.")
         case "unknown":
