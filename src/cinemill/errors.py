@@ -5,6 +5,7 @@
       InvalidParams            2     422   no       a parameter has a wrong value or name
       UnknownName              2     422   no       no filter, operation, preset or job has this name
       UnsupportedMedia         2     422   no       the media cannot be treated this way without a loss
+        NotTaken               2     415   no       a server does not take such files
       OutputRefused            2     422   no       the output exists, is the input, or cannot be written
       ModelRefused             2     422   no       weights that are not safe to read, or not what can be used
       NotAllowed               2     403   no       a server does not do this, or not for whoever asks

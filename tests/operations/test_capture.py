@@ -20,8 +20,7 @@ from cinemill.media import devices, read
 from cinemill.media.decks import Grabbed, Live, Mock, MockTape
 from cinemill.media.devices import Device
 from cinemill.media.dv import tape
-from cinemill.operations.capturing import Capture, State, capture
-from cinemill.surfaces import capturing
+from cinemill.operations.capturing import Capture, State, capture, opened
 from cinemill.surfaces.preview import Preview
 from clips import run
 from command import Cinemill
@@ -217,7 +216,7 @@ def test_deck_on_firewire_is_listened_to_through_dvgrab(tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     known = Device("0x0800460104a3b2c1", "SONY", "firewire", "dv")
     monkeypatch.setattr(devices, "devices", lambda mock=False: [known])
-    deck = capturing.opened("SONY", None, None)
+    deck = opened("SONY", None, None)
     *_, state = capture(deck, Capture(**ROOM), tmp_path / "captured.dv")
     assert (state.stopped, state.pictures, state.dropped) == ("end of tape", 75, 0)
     assert (tmp_path / "captured.dv").read_bytes() == (tmp_path / "tape.dv").read_bytes()

@@ -239,22 +239,6 @@ def test_what_never_comes_right_is_reported(fault: str, ear: Ear) -> None:
     assert "quick brown fox" in note
 
 
-@pytest.mark.parametrize("fault", ["silence", "babble"])
-def test_pocketsphinx_hears_what_is_badly_wrong(fault: str) -> None:
-    """A real listener, and a rough one: what it hears of a good sentence is half right."""
-    speaker = Faulty(fault, 2)
-    try:
-        said = script.utterances(SENTENCES[1], "en", 280, 0, 0.7)
-        options = NarrationOptions(max_wer=0.75, tries=2)
-        ear = speaking.Recognised(recognise.PocketSphinx())
-        (take,) = speaking.takes(said, options, speaker, "en", ear)
-    finally:
-        speaker.host.stop()
-    assert take.tries == 2
-    assert take.wer is not None
-    assert take.wer <= 0.75
-
-
 def test_an_engine_that_always_dies_is_named(ear: Ear) -> None:
     def dying() -> Iterator[speaking.Take]:
         speaker = Faulty("die", 2)
