@@ -24,7 +24,7 @@ from cinemill.measure import loudness
 from cinemill.media import audio, read
 from cinemill.media.cues import files
 from cinemill.media.cues.types import Word
-from cinemill.operations import align, recognise, script, speakers, speaking
+from cinemill.operations import align, script, speakers, speaking
 from cinemill.operations.speaking import NarrationOptions
 from cinemill.surfaces import forms
 from command import COMMAND, Cinemill
