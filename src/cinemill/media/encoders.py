@@ -273,7 +273,8 @@ def usual_priority() -> Generator[None]:
 
     SVT-AV1, when run by root, makes its threads and the one that opens it real-time, and so all that they start.
     """
-    mine, before = _policies().get(get_native_id()), _policies()
+    before = _policies()
+    mine = before.get(get_native_id())
     try:
         yield
     finally:

@@ -41,17 +41,13 @@ class Sitting(Capture):
     """Whether anything is stored; else it is only looked at."""
 
 
-class SittingDecided(Decided):
-    """Nothing is settled before the deck plays."""
-
-
 @session
-class CaptureSession(Operation[Sitting, SittingDecided]):
+class CaptureSession(Operation[Sitting, Decided]):
     """Capture a tape: an archive master that plays whatever happens, and a log of all that went wrong."""
 
     name = "capture"
     params = Sitting
-    decided = SittingDecided
+    decided = Decided
     inputs = ()
     output = "optional"
     unit = "pictures"
@@ -63,13 +59,13 @@ class CaptureSession(Operation[Sitting, SittingDecided]):
     def reads(self, params: Sitting) -> tuple[Path, ...]:
         return ()
 
-    def decide(self, request: Request[Sitting]) -> SittingDecided:
-        return SittingDecided()
+    def decide(self, request: Request[Sitting]) -> Decided:
+        return Decided()
 
-    def cut(self, request: Request[Sitting], decided: SittingDecided, seconds: float) -> list[Chunk]:
+    def cut(self, request: Request[Sitting], decided: Decided, seconds: float) -> list[Chunk]:
         return [Chunk(index=0, size=0)]  # nobody knows how long a tape is
 
-    def part(self, request: Request[Sitting], decided: SittingDecided, chunk: Chunk, path: Path) -> Iterator[int]:
+    def part(self, request: Request[Sitting], decided: Decided, chunk: Chunk, path: Path) -> Iterator[int]:
         params = request.params
         told = live.Told(params.folder, None if params.store else _UNSEEN)
         stored = _stored(request)
@@ -81,7 +77,7 @@ class CaptureSession(Operation[Sitting, SittingDecided]):
         shutil.copyfile(params.folder / live.FIGURES, path)
 
     def join(
-        self, request: Request[Sitting], decided: SittingDecided, parts: Sequence[Path], output: Path | None
+        self, request: Request[Sitting], decided: Decided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
         stored = _stored(request)
         if output and stored and request.output:
@@ -94,7 +90,7 @@ class CaptureSession(Operation[Sitting, SittingDecided]):
     def beside(self, request: Request[Sitting]) -> tuple[Path, ...]:
         return _beside(request.output) if request.output and request.params.store else ()
 
-    def result(self, request: Request[Sitting], decided: SittingDecided, parts: Sequence[Path]) -> dict[str, Any]:
+    def result(self, request: Request[Sitting], decided: Decided, parts: Sequence[Path]) -> dict[str, Any]:
         figures = json.loads(parts[0].read_text("utf-8"))
         return {"figures": figures, "notes": _sentences(figures)}
 

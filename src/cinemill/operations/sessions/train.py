@@ -47,17 +47,13 @@ class Teaching(Lesson):
         return Lesson.model_validate({name: getattr(self, name) for name in Lesson.model_fields})
 
 
-class TeachingDecided(Decided):
-    """Nothing is settled but what was asked for."""
-
-
 @session
-class TrainSession(Operation[Teaching, TeachingDecided]):
+class TrainSession(Operation[Teaching, Decided]):
     """Teach a small network from films or pairs of pictures, for use in filters by name."""
 
     name = "train"
     params = Teaching
-    decided = TeachingDecided
+    decided = Decided
     inputs = ()
     output = "optional"
     unit = "steps"
@@ -76,18 +72,18 @@ class TrainSession(Operation[Teaching, TeachingDecided]):
     def writes(self, params: Teaching) -> tuple[Path, ...]:
         return (settings().data_dir,)
 
-    def decide(self, request: Request[Teaching]) -> TeachingDecided:
+    def decide(self, request: Request[Teaching]) -> Decided:
         from cinemill.models import store, torch_backend
 
         torch_backend.torch()
         if not (request.params.folder / _OUTCOME).exists():
             store.refuse_taken(request.params.name, request.params.replace)
-        return TeachingDecided()
+        return Decided()
 
-    def cut(self, request: Request[Teaching], decided: TeachingDecided, seconds: float) -> list[Chunk]:
+    def cut(self, request: Request[Teaching], decided: Decided, seconds: float) -> list[Chunk]:
         return [Chunk(index=0, size=request.params.steps)]
 
-    def part(self, request: Request[Teaching], decided: TeachingDecided, chunk: Chunk, path: Path) -> Iterator[int]:
+    def part(self, request: Request[Teaching], decided: Decided, chunk: Chunk, path: Path) -> Iterator[int]:
         from cinemill.learn import lessons, train
 
         params = request.params
@@ -108,13 +104,13 @@ class TrainSession(Operation[Teaching, TeachingDecided]):
         shutil.copyfile(kept, path)
 
     def join(
-        self, request: Request[Teaching], decided: TeachingDecided, parts: Sequence[Path], output: Path | None
+        self, request: Request[Teaching], decided: Decided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
         if output:
             shutil.copyfile(parts[0], output)
         yield 1.0
 
-    def result(self, request: Request[Teaching], decided: TeachingDecided, parts: Sequence[Path]) -> dict[str, Any]:
+    def result(self, request: Request[Teaching], decided: Decided, parts: Sequence[Path]) -> dict[str, Any]:
         return json.loads(parts[0].read_text("utf-8"))
 
 
