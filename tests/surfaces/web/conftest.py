@@ -110,7 +110,7 @@ def browse(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda sent: wrong.append(sent.url) if not _is_ours(sent.url, address) else None)
         page.goto(address)
-        page.get_by_role("tab", name="Subtitles").wait_for()
+        page.locator("html:not([inert]) button[role=tab]").first.wait_for()
         return page
 
     yield open_page

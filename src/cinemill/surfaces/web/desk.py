@@ -293,7 +293,7 @@ class Desk:
 
         placed = [component for component, _ in self._restored]
         placed += [component for components, _ in self._more for component in components]
-        page.load(again, self.memory, placed, **QUIET)
+        page.load(again, self.memory, placed, **QUIET).then(None, js="() => window.cinemill.ready()", **QUIET)
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}

@@ -32,6 +32,11 @@
   };
   const says = (element, sentence) =>
     element.replaceChildren(sentence ? make("p", { class: "cm-error", role: "alert" }, sentence) : "");
+  // What is typed before everything stands as it was left here would be overwritten: until then, nothing can be.
+  const root = document.documentElement;
+  const ready = () => (root.inert = false);
+  root.inert = true;
+  setTimeout(ready, 20000);
   const isSeen = (element) => element.isConnected && element.offsetParent !== null && !document.hidden;
 
   // The file that is worked on -----------------------------------------------------------------------------------
@@ -577,5 +582,5 @@
     look();
   }
 
-  window.cinemill = { source, card, deck, lesson, queue, cues, shelf };
+  window.cinemill = { source, card, deck, lesson, queue, cues, shelf, ready };
 })();
