@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,8 @@ class Desk:
         self.views = Views(queue, workspace, eye)
         empty: Memory = {"values": {}, "jobs": {}, "sources": {}}
         self.memory = gr.BrowserState(empty, storage_key="cinemill", secret="cinemill")
-        self._restored: list[tuple[Any, Callable[[Memory], Any]]] = []
         self._shown: list[tuple[str, Callable[..., Any], Sequence[Any], Sequence[Any], Any]] = []
-        self._more: list[tuple[Sequence[Any], Callable[[Memory], list[Any]]]] = []
+        self._restored: list[tuple[Sequence[Any], Callable[[Memory], Sequence[Any]]]] = []
         self._takers: dict[str, tuple[Sequence[Any], Callable[[Memory, Path], Sequence[Any]]]] = {}
         self.tabs: Any = None
         self.weights: list[Any] = []
@@ -78,7 +78,7 @@ class Desk:
         made = widgets.source(kinds, [self._take(), self._pick(), self._recent()], label=label, many=many)
         for changed in (made.taken, made.shown):
             changed(functools.partial(_noted, "sources", tab), [self.memory, made], self.memory, **QUIET)
-        self._restored.append((made, functools.partial(self._source_again, tab)))
+        self.again([made], lambda memory: [self._source_again(tab, memory)])
         return made
 
     def _source_again(self, tab: str, memory: Memory) -> Any:
@@ -147,7 +147,7 @@ class Desk:
             self.views.act(asked["id"], asked["name"])
 
         made = widgets.card(empty, [look, act])
-        self._restored.append((made, lambda memory: memory["jobs"].get(tab)))
+        self.again([made], lambda memory: [memory["jobs"].get(tab)])
         return made
 
     def form(self, operation: str, first: Sequence[str], *, without: Sequence[str] = ()) -> Form:
@@ -166,10 +166,14 @@ class Desk:
 
             chosen.input(fill, chosen, made.components, **QUIET)
         self.weights += made.menus
-        for place, component in enumerate(made.components):
-            if not isinstance(component, gr.File):
-                again = functools.partial(_value_again, operation, made, place)
-                self._restored.append((component, again))
+        kept = [not isinstance(component, gr.File) for component in made.components]
+
+        def again(memory: Memory) -> list[Any]:
+            given = memory["values"].get(operation)
+            values = made.shown(given) if isinstance(given, dict) else [gr.skip()] * len(kept)
+            return list(compress(values, kept))
+
+        self.again(list(compress(made.components, kept)), again)
         return made
 
     def menus(self) -> list[Any]:
@@ -251,9 +255,9 @@ class Desk:
         with suppress(CinemillError):
             self.eye.see(looks.nothing)
 
-    def again(self, components: Sequence[Any], values: Callable[[Memory], list[Any]]) -> None:
-        """Let these stand as they were too when the page is loaded, all of them at once."""
-        self._more.append((components, values))
+    def again(self, components: Sequence[Any], values: Callable[[Memory], Sequence[Any]]) -> None:
+        """Let these stand as they were when the page is loaded."""
+        self._restored.append((components, values))
 
     def when_shown(
         self, tab: str, function: Callable[..., Any], outputs: Sequence[Any], notice: Any, inputs: Sequence[Any] = ()
@@ -288,11 +292,9 @@ class Desk:
         def again(memory: Memory | None) -> list[Any]:
             threading.Thread(target=self._wake, daemon=True).start()
             sound = _sound(memory)
-            alone = [value(sound) for _, value in self._restored]
-            return alone + [value for _, values in self._more for value in values(sound)]
+            return [value for _, values in self._restored for value in values(sound)]
 
-        placed = [component for component, _ in self._restored]
-        placed += [component for components, _ in self._more for component in components]
+        placed = [component for components, _ in self._restored for component in components]
         page.load(again, self.memory, placed, **QUIET).then(None, js="() => window.cinemill.ready()", **QUIET)
 
 
@@ -330,8 +332,3 @@ def _sound(memory: Any) -> Memory:
     """What a browser sent, in the shape it should have."""
     given = memory if isinstance(memory, dict) else {}
     return {name: given[name] if isinstance(given.get(name), dict) else {} for name in ("values", "jobs", "sources")}
-
-
-def _value_again(operation: str, form: Form, place: int, memory: Memory) -> Any:
-    given = memory["values"].get(operation)
-    return form.shown(given)[place] if isinstance(given, dict) else gr.skip()
