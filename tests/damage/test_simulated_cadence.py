@@ -154,9 +154,7 @@ def test_interlaced_pictures_are_refused():
 @pytest.mark.parametrize("claim", ["tff", "bff", "progressive"])
 def test_flags_may_lie_and_the_picture_stays(claim):
     def out() -> Iterator[Frame]:
-        return text.chain(f"simulate.telecine=rate:25,simulate.flags=field_order:{claim}").run(
-            numbered(8, Fraction(50))
-        )
+        return text.chain(f"simulate.telecine=rate:25,mark-fields=field_order:{claim}").run(numbered(8, Fraction(50)))
 
     assert {f.field_order for f in out()} == {claim}
     assert shown(list(out())) == list(range(8))

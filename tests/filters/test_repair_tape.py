@@ -79,7 +79,7 @@ def test_dropouts_keep_more_bits() -> None:
 @pytest.mark.parametrize("order", ["progressive", "tff"])
 @pytest.mark.parametrize("seed", [2, 7])
 def test_torn_rows_are_filled_and_those_above_keep_their_bits(seed: int, order: str) -> None:
-    truth = through(f"simulate.flags={order}", clean(seed, size=SIZE))
+    truth = through(f"mark-fields={order}", clean(seed, size=SIZE))
     torn = through("simulate.tape=head_switch:8", truth)
     made = through("head-switch=rows:8", torn)
     assert psnr(truth, made) > psnr(truth, torn) + 2
@@ -99,7 +99,7 @@ def test_no_rows_change_nothing_and_most_rows_are_refused() -> None:
 @pytest.mark.parametrize("order", ["progressive", "tff"])
 @pytest.mark.parametrize(("x", "y"), [(3.4, 0), (-1.5, 2), (0.6, -1.2)])
 def test_colour_moves_back_by_what_was_measured(order: str, x: float, y: float) -> None:
-    truth = through(f"simulate.flags={order}", clean(2, 4, size=SIZE))
+    truth = through(f"mark-fields={order}", clean(2, 4, size=SIZE))
     shifted = through(f"chroma-align=x:{-x}:y:{-y}", truth)
     made = through(f"chroma-align=x:{x}:y:{y}", shifted)
     assert all(np.array_equal(one.planes[0], other.planes[0]) for one, other in zip(made, truth))

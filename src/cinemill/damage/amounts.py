@@ -110,11 +110,6 @@ class Telecine(Params):
         return Fraction(value) if isinstance(value, str) and "/" in value else value
 
 
-class Flags(Params):
-    field_order: Literal["progressive", "tff", "bff"] = "progressive"
-    """What the frames will claim to be."""
-
-
 P = TypeVar("P", bound=Params)
 
 

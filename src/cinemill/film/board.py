@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError, field_validator, model_validato
 
 from cinemill.catalogue import Field, FileKind, Params, complaint
 from cinemill.errors import InvalidParams, OpenFailed
+from cinemill.media import suffixes
 from cinemill.media.output import Codec, Speed
 
 Place = Literal[
@@ -38,7 +39,6 @@ Rect = tuple[Unit, Unit, Unit, Unit]
 """Left, top, width and height as fractions of the picture."""
 
 SIZES = {"landscape": "1920x1080", "portrait": "1080x1920", "square": "1080x1080"}
-SOUND_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".m4a", ".ogg", ".opus", ".aac", ".mka", ".wma", ".aiff"})
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _COLOURS = {
     "black": "#000000",
@@ -163,7 +163,7 @@ class Narration(Short):
 
     @classmethod
     def of_plain(cls, value: Any) -> Any:
-        is_file = Path(str(value)).suffix.lower() in SOUND_SUFFIXES and "\n" not in str(value)
+        is_file = Path(str(value)).suffix.lower() in suffixes.SOUND and "\n" not in str(value)
         return {"file" if is_file else "text": value}
 
     @model_validator(mode="after")

@@ -12,13 +12,10 @@ from itertools import cycle
 from pathlib import Path
 
 from cinemill.errors import InvalidParams, OpenFailed
-from cinemill.film.board import SOUND_SUFFIXES, Captions, KenBurns, Music, Narration, Scene, Storyboard, Transition
+from cinemill.film.board import Captions, KenBurns, Music, Narration, Scene, Storyboard, Transition
+from cinemill.media import suffixes
 from cinemill.media.cues.grammar import ends_sentence
 
-PICTURES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".gif", ".jp2"}
-)
-VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".mts", ".mpg"})
 _COLOURS = ("#1f3044", "#3c2a4d", "#1d4037", "#4d3a22")
 
 
@@ -53,7 +50,7 @@ def _scene(shown: Path | None, text: str, number: int) -> Scene:
     narration = Narration(text=text)
     if shown is None:
         return Scene(colour=_COLOURS[number % len(_COLOURS)], narration=narration)
-    if shown.suffix.lower() in VIDEOS:
+    if shown.suffix.lower() in suffixes.VIDEO:
         return Scene(video=shown, volume=0.0, narration=narration)
     return Scene(picture=shown, narration=narration)
 
@@ -63,7 +60,7 @@ def _shown(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise OpenFailed(f"{folder} is no folder of pictures.")
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    found = [path.resolve() for path in files if path.suffix.lower() in PICTURES | VIDEOS]
+    found = [path.resolve() for path in files if path.suffix.lower() in suffixes.PICTURE | suffixes.VIDEO]
     if not found:
         raise OpenFailed(f"{folder} holds no pictures and no videos.")
     return found
@@ -71,7 +68,7 @@ def _shown(folder: Path) -> list[Path]:
 
 def _music(folder: Path) -> Music | None:
     """The one sound file of the folder, if there is one only."""
-    sounds = [path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES]
+    sounds = [path for path in folder.iterdir() if path.suffix.lower() in suffixes.SOUND]
     return Music(file=sounds[0].resolve()) if len(sounds) == 1 else None
 
 

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
-from cinemill.damage.amounts import Digital, Film, Flags, Tape, Telecine
+from cinemill.damage.amounts import Digital, Film, Tape, Telecine
 from cinemill.errors import UnsupportedMedia
 from cinemill.filters import GREY, YUV, Halo, frame_filter, stream_filter
 
@@ -75,9 +74,3 @@ def telecine(frames: Iterator[Frame], p: Telecine) -> Iterator[Frame]:
     from cinemill.damage import cadence
 
     return cadence.telecined(frames, p)
-
-
-@frame_filter("simulate.flags")
-def flags(frame: Frame, p: Flags) -> Frame:
-    """Let frames claim a field order, be it true or not; the picture stays."""
-    return replace(frame, field_order=p.field_order)

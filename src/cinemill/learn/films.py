@@ -24,7 +24,7 @@ from cinemill.filters.denoise_learned import seen
 from cinemill.hardware import cores
 from cinemill.measure.motion import Motion, Still, is_other_scene
 from cinemill.measure.trails import Trails
-from cinemill.media import lavfi, read
+from cinemill.media import lavfi, read, suffixes
 from cinemill.media.rgb import to_rgb
 from cinemill.media.types import Frame
 
@@ -40,7 +40,6 @@ _SHOWN: Final = 256
 """Sides at most of what is held back, in pixels; its middle is taken."""
 _LEAST: Final = 32
 """Sides of a picture at least."""
-_PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 _ALIKE: Final = 0.6
 """Correlation of pictures seen from afar below which they count as of two scenes."""
 _MEMORY: Final = 2**30
@@ -195,7 +194,7 @@ def _shape(frames: Sequence[Frame]) -> str:
 
 def _stretches(path: Path, pictures: int) -> Iterator[list[Frame]]:
     """Short stretches all over a film, some `pictures` in all; a picture is one of length 1."""
-    if path.suffix.lower() in _PICTURES:
+    if path.suffix.lower() in suffixes.PICTURE:
         yield [_large_enough(_plain(_picture(path)), path)]
         return
     info = read.probe(path)

@@ -102,7 +102,7 @@ def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
         case "progressive":
             marked = fields.metadata != "progressive"
             do = "Nothing is to be deinterlaced; frames are marked as what they are." if marked else ""
-            yield Advice(sentence, do, "simulate.flags=field_order:progressive" if marked else "")
+            yield Advice(sentence, do, "mark-fields=field_order:progressive" if marked else "")
             if found.picture_rate and found.picture_rate < 0.95 * rate:
                 yield Advice(f"Only {film} of {rate:.5g} pictures a second are new; the others are repeats.")
         case "unknown":

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 
 class Waveform(SoundPicture):
-    height: int = Field(360, ge=64, le=8192, unit="px")
-    """Of the whole picture; channels share it."""
     gain: float = Field(0.0, ge=-60, le=60, unit="dB")
     """Draw it as if it were so much louder, for sound that is hardly there."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cinemill.errors import CinemillError, NotTaken
+from cinemill.media import suffixes
 
 if TYPE_CHECKING:
     from cinemill.surfaces.web.eye import Eye
@@ -42,10 +43,7 @@ _OTHERS: Final = (
 """First bytes of what people try, and what they are."""
 _PLAIN: Final = (b"#!", b"%PDF")
 """Those that may be text all the same."""
-_MEDIA: Final = re.compile(
-    r"\.(mp4|m4v|mov|webm|mkv|avi|ts|mts|m2ts|mxf|ogv|gif|vob|mpe?g|m2v|wmv|flv|3gp|dv|y4m|nut"
-    r"|wav|mp3|flac|m4a|aac|opus|og[ga]|mka|wma|aiff?|ac3|png|jpe?g|webp|bmp|tiff?|avif|heic)"
-)
+_MEDIA: Final = suffixes.VIDEO | suffixes.SOUND | suffixes.PICTURE
 """Suffixes that promise something to see or to hear."""
 _WEIGHTS: Final = frozenset([".pth", ".pt", ".th", ".ckpt", ".bin", ".onnx", ".safetensors", ".npz", ".npy", ".yaml"])
 _FONTS: Final = {b"\0\1\0\0", b"OTTO", b"ttcf", b"true", b"wOFF", b"wOF2"}
@@ -55,7 +53,7 @@ _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 def judge(eye: Eye, path: Path) -> None:
     """Raises NotTaken for what the studio does not work with, with what it is instead."""
     suffix = path.suffix.lower()
-    promises = _MEDIA.fullmatch(suffix)
+    promises = suffix in _MEDIA
     with path.open("rb") as file:
         head = file.read(_HEAD)
     what = _other(head)

@@ -19,16 +19,10 @@ from cinemill.catalogue import preset as named_preset
 from cinemill.catalogue import save_preset as keep
 from cinemill.errors import OpenFailed, OutputRefused, RequestError
 from cinemill.jobs.plan import chunk_seconds as chunk_seconds
+from cinemill.media import suffixes
 from cinemill.operations import Operation, Request, get, sent
 from cinemill.operations import request as request
 from cinemill.settings import settings
-
-_SUFFIXES = "3gp avi dv flv m2t m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf nut ogv ts vob webm wmv"
-MEDIA_SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
-"""What counts as a video when a folder is named."""
-_SOUNDS = "aac aif aiff flac m4a mka mp3 oga ogg opus wav wma"
-SOUND_SUFFIXES = frozenset(f".{name}" for name in _SOUNDS.split())
-"""What counts as well where an operation takes sound."""
 
 
 @dataclass(frozen=True)
@@ -226,11 +220,11 @@ def _files(path: Path, operation: str) -> list[Path]:
     """The file, or the videos in a folder: not hidden ones, and none that this operation made there before."""
     if not path.is_dir():
         return [path]
-    kinds = MEDIA_SUFFIXES | (SOUND_SUFFIXES if get(operation).inputs == ("audio",) else frozenset())
+    kinds = suffixes.VIDEO | (suffixes.SOUND if get(operation).inputs == ("audio",) else frozenset())
     found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in kinds and file.is_file()]
     found = [file for file in found if not file.name.startswith(".") and not file.stem.endswith(f".{operation}")]
     if not found:
-        raise OpenFailed(f"{path} holds no {'videos' if kinds == MEDIA_SUFFIXES else 'videos or sound'}.")
+        raise OpenFailed(f"{path} holds no {'videos' if kinds == suffixes.VIDEO else 'videos or sound'}.")
     return found
 
 

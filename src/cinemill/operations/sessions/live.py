@@ -127,15 +127,10 @@ class Watched:
 
 
 def jpeg(frame: Frame) -> bytes:
-    """The frame as a JPEG."""
-    import cv2
-    import numpy as np
+    """The frame as it should look, as a JPEG."""
+    from cinemill.measure import sheet
 
-    from cinemill.media import lavfi
-
-    (rgb,) = lavfi.converted([frame], "rgb24")
-    bgr = np.ascontiguousarray(rgb.planes[0][..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    return sheet.jpeg(sheet.picture(frame), 80)
 
 
 def scoped(frame: Frame) -> Frame:
@@ -143,7 +138,7 @@ def scoped(frame: Frame) -> Frame:
     from cinemill.media import lavfi
 
     flat = replace(frame, field_order="progressive")
-    graph = f"{_GRAPH};[w]format=yuv444p[w2];[v]scale=256:256,format=yuv444p[v2];[w2][v2]hstack"
+    graph = f"{_GRAPH};[w]format=yuv444p[w2];[v]scale=256:256,format=yuv444p[v2];[w2][v2]hstack,setsar=1"
     return next(lavfi.run(iter([flat]), graph))
 
 

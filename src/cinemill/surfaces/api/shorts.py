@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from cinemill.errors import NotHere
 from cinemill.jobs.queue import Job, Queue
+from cinemill.media import suffixes
 from cinemill.surfaces.api import asked, stories
 from cinemill.surfaces.api.studio import studio_of
 
@@ -27,8 +28,6 @@ MOODS: Final = (
 )
 _VOLUMES: Final = {"muted": 0.0, "low": 0.15, "medium": 0.35, "high": 0.6}
 _GROUNDS: Final = ("#1e293b", "#0f766e", "#7c2d12", "#4c1d95", "#14532d", "#831843")
-_VIDEOS: Final = frozenset([".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".gif"])
-_SOUNDS: Final = frozenset([".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus", ".aac"])
 
 
 class SceneAsked(BaseModel):
@@ -95,8 +94,8 @@ async def make(request: Request) -> Response:
 def _begin(queue: Queue, told: ShortAsked) -> Job:
     config = told.config
     shelf = list(queue.shelf)
-    seen = [one for one in shelf if one.path.suffix.lower() in _VIDEOS | stories.PICTURES]
-    heard = [one for one in shelf if one.path.suffix.lower() in _SOUNDS]
+    seen = [one for one in shelf if one.path.suffix.lower() in suffixes.VIDEO | suffixes.PICTURE]
+    heard = [one for one in shelf if one.path.suffix.lower() in suffixes.SOUND]
     grounds, others = cycle(_GROUNDS), cycle([one.path for one in seen] or [None])
     used: set[Path] = set()
     scenes: list[dict[str, Any]] = []

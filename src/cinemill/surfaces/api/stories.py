@@ -10,6 +10,7 @@ from cinemill.catalogue import choices, operations
 from cinemill.errors import MissingEngine, NotHere
 from cinemill.jobs.queue import Job, Queue
 from cinemill.jobs.shelf import Stored
+from cinemill.media import suffixes
 from cinemill.operations import get
 
 KOKORO: Final = {
@@ -23,7 +24,6 @@ _LANGUAGES: Final = {
     **{"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi"},
     **{"i": "it", "j": "ja", "p": "pt-br", "z": "cmn"},
 }
-PICTURES: Final = frozenset([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"])
 
 
 def kokoro_voices() -> list[str]:
@@ -99,7 +99,7 @@ def status(job: Job) -> str:
 
 def shot(path: Path) -> dict[str, str]:
     """What a scene shows: a picture moves, a video plays."""
-    return {"picture" if path.suffix.lower() in PICTURES else "video": str(path)}
+    return {"picture" if path.suffix.lower() in suffixes.PICTURE else "video": str(path)}
 
 
 def named_like(shelf: list[Stored], words: list[str]) -> list[Path]:

@@ -145,12 +145,13 @@ def _choice(name: str, operation: Operation[Any, Any]) -> dict[str, Any]:
 
 def _kind(path: Path) -> str:
     """What a file is by its name; a folder counts as what it holds most likely, films."""
+    from cinemill.media import suffixes
     from cinemill.media.cues import files
 
     suffix = path.suffix.lower()
-    if path.is_dir() or suffix in forms.MEDIA_SUFFIXES:
+    if path.is_dir() or suffix in suffixes.VIDEO:
         return "video"
-    if suffix in forms.SOUND_SUFFIXES:
+    if suffix in suffixes.SOUND:
         return "audio"
     if suffix in files.SUFFIXES:
         return "subtitle"

@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cinemill.media import suffixes
+
 if TYPE_CHECKING:
     from cinemill.filters import Step
     from cinemill.measure.sheet import Picture
@@ -37,7 +39,7 @@ def facts(path: Path, folder: Path) -> dict[str, Any]:
     from cinemill.media import read
     from cinemill.media.cues import files
 
-    if _is_still(path):
+    if path.suffix.lower() in suffixes.PICTURE:
         return _still(path, folder)
     try:
         info = read.probe(path)
@@ -63,10 +65,6 @@ def _text_facts(path: Path) -> dict[str, Any]:
     found = files.read(path)
     count = len(found.transcript.cues)
     return {"kind": "subtitle", "told": f"{found.format.upper()}, {count} cues", "seconds": None, "poster": None}
-
-
-def _is_still(path: Path) -> bool:
-    return path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 
 
 def _told(info: MediaInfo, path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from cinemill.errors import InvalidParams
+from cinemill.media import suffixes
 from cinemill.surfaces.web import fields, widgets
 from cinemill.surfaces.web.desk import QUIET, Desk, Memory
 
@@ -140,7 +141,7 @@ def _scenes(rows: Sequence[Sequence[Any]], paths: dict[str, str]) -> list[dict[s
         if shows and shows not in paths:
             raise InvalidParams(f"scene {number} shows {shows}, which was not uploaded.")
         suffix = Path(shows).suffix.lower()
-        what = "picture" if suffix in _PICTURES else "video"
+        what = "picture" if suffix in suffixes.PICTURE else "video"
         scene: dict[str, Any] = {what: paths[shows]} if shows else {}
         scene |= {"title": title} if title else {}
         scene |= {"duration": seconds} if seconds else {}
@@ -151,9 +152,6 @@ def _scenes(rows: Sequence[Sequence[Any]], paths: dict[str, str]) -> list[dict[s
     if not scenes:
         raise InvalidParams("a film needs a scene: choose pictures or clips, or write a title into the table.")
     return scenes
-
-
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 
 
 def _kept(desk: Desk, told: dict[str, Any]) -> Path:
