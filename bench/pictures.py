@@ -1,69 +1,289 @@
-"""`python -m bench.pictures`: pictures for the documentation's pages on operations, of moving pictures of our own.
+"""`python -m bench.pictures [NAME]...`: the pictures of the documentation's pages on operations, in `docs/pictures`.
 
-Operations that make a picture out of a picture are run, and a sheet of before and after is kept in `docs/pictures`.
+Operations are run as their readers would run them, on real clips (`CINEMILL_TEST_MEDIA`) that are damaged where there
+is something to mend. `NAME.webp` belongs to the operation NAME, `NAME-WHAT.webp` as well, with a title of its own.
 """
 
 from __future__ import annotations
 
-import subprocess
+import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import cv2
-
-from bench import PAGE
+from bench import CINEMILL, MEDIA, PAGE, measure, run_ffmpeg, workplace
+from bench.screens import keep, read_picture, report, small
 from cinemill.measure import moments, sheet
-from cinemill.surfaces import demo
+from cinemill.media import read
 
 FOLDER = PAGE.parent / "pictures"
-_MOMENTS = 2
-_RUNS = {
-    "restore": ("tape.mkv", ["tape.mkv"]),
-    "degrade": ("original.mp4", ["original.mp4", "--preset", "vhs-pal"]),
-    "upscale": ("small.mp4", ["small.mp4", "--scale", "2"]),
-    "stylize": ("original.mp4", ["original.mp4", "--style", "comic"]),
-    "process": ("noisy.mkv", ["noisy.mkv", "--chain", "denoise.learned"]),
-    "burn": ("original.mp4", ["original.mp4", "--file", "said.srt"]),
+_ZOOM = 3
+_COLUMN = 532
+"""Pixels across of one of two pictures beside one another."""
+_CODED = ("--codec", "ffv1")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Before and after: `source` is damaged by the chain `damage`, then given to `words`, shown at `moment` seconds."""
+
+    source: str
+    damage: str
+    words: tuple[str, ...]
+    moment: float = 1.0
+
+
+def _chain(source: str, damage: str, mending: str, moment: float = 1.0) -> Pair:
+    return Pair(source, damage, ("process", "--chain", mending), moment)
+
+
+_PAL = "scale=width:768:height:432"
+_PAIRS = {
+    "restore": Pair("tape", "", ("restore",)),
+    "restore-film": Pair("chaplin", "", ("restore", "--preset", "8mm-film"), 1.4),
+    "restore-interlacing": _chain("bunny", f"{_PAL},simulate.telecine=rate:12", "deinterlace.learned"),
+    "restore-noise": _chain("bunny", f"{_PAL},simulate.tape=luma_noise:7:chroma_noise:9", "denoise.learned"),
+    "restore-colour": _chain(
+        "bunny", f"{_PAL},simulate.tape=chroma_shift:9:chroma_drop:4:chroma_blur:2", "chroma-align=x:9:y:4"
+    ),
+    "restore-dropouts": _chain("bunny", f"{_PAL},simulate.tape=dropouts:9", "dropouts"),
+    "restore-heads": _chain("bunny", f"{_PAL},simulate.tape=head_switch:9", "head-switch=rows:10"),
+    "restore-dirt": _chain("bunny", f"{_PAL},simulate.film=dirt:14:hairs:1:scratches:2", "scratches,dirt"),
+    "restore-halos": _chain("bunny", f"{_PAL},simulate.tape=luma_blur:1:ringing:0.5", "dehalo"),
+    "restore-blocks": _chain("bunny", f"{_PAL},simulate.digital=quantiser:34", "deblock=strength:1,deband"),
+    "restore-faded": _chain(
+        "bunny", f"{_PAL},simulate.film=fade:0.45:warmth:12", "levels=black:21:white:78:saturation:1.8,white-balance"
+    ),
+    "restore-logo": _chain("marked", "", "inpaint=box:auto"),
+    "degrade": Pair("bunny", "", ("degrade", "--preset", "vhs-pal")),
+    "process": _chain("bunny", "", "crop=left:160:right:160:top:90:bottom:90,levels=gamma:1.2,grain=strength:0.5"),
+    "upscale": Pair("bunny", "scale=width:480:height:270", ("upscale", "--scale", "2")),
+    "burn": Pair("bunny", "", ("burn", "--file", "said.srt")),
 }
-"""What is shown as before, and what the operation is given."""
-_SAID = "1\n00:00:00,000 --> 00:00:12,000\nWords in the picture, as large as the eye wants them\n"
+_STYLES = ("pencil", "cartoon", "comic", "cinematic")
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="cinemill-") as name:
-        folder = Path(name)
+    with workplace() as folder:
         _sources(folder)
-        for operation, (before, words) in _RUNS.items():
-            after = folder / f"{operation}.mp4"
-            _cinemill(folder, operation, *words, "-o", after.name, "--crf", "10")
-            _show(operation, folder / before, after)
+        for name, make in _all().items():
+            if not sys.argv[1:] or name in sys.argv[1:]:
+                keep(FOLDER / f"{name}.webp", make(folder))
+
+
+def _all() -> dict[str, Callable[[Path], sheet.Picture]]:
+    def drawn(name: str, pair: Pair) -> Callable[[Path], sheet.Picture]:
+        return lambda folder: _pair(folder, name, pair)
+
+    pairs = {name: drawn(name, pair) for name, pair in _PAIRS.items()}
+    return {**pairs, **_OTHERS}
 
 
 def _sources(folder: Path) -> None:
-    """What `cinemill demo` makes, three seconds of it, small, and with noise."""
-    demo.make_tape(folder / "whole.mp4", folder / "worn.mkv")
-    for source, made in (("whole.mp4", "original.mp4"), ("worn.mkv", "tape.mkv")):
-        _cinemill(folder, "convert", source, "-o", made, "--start", "4", "--end", "7", "--crf", "6")
-    _cinemill(folder, "process", "original.mp4", "-o", "small.mp4", "--chain", "scale=height:288", "--crf", "6")
-    noise = "grain=strength:0.8:size:0.8:colour:0.6"
-    _cinemill(folder, "process", "original.mp4", "-o", "noisy.mkv", "--chain", noise, "--crf", "6")
-    (folder / "said.srt").write_text(_SAID)
+    """Clips of two or three seconds without loss, words, and a tape."""
+    for name, file, start, length in (
+        ("bunny", "big_buck_bunny_0_30.webm", 12, 2.5),
+        ("butterfly", "big_buck_bunny_0_30.webm", 22, 3),
+        ("chaplin", "chaplin.mp4", 3, 3),
+    ):
+        run_ffmpeg(
+            "-ss", start, "-t", length, "-i", MEDIA / file, "-c:v", "ffv1", "-c:a", "flac", folder / f"{name}.mkv"
+        )
+    (folder / "said.srt").write_text(
+        "1\n00:00:00,000 --> 00:00:12,000\nWords in the picture,\nas large as the eye wants them\n"
+    )
+    (folder / "date.srt").write_text("1\n00:00:00,000 --> 00:00:12,000\n14. 8. 1987\n")
+    _cinemill(folder, "degrade", "bunny.mkv", "-o", "tape.mkv", "--preset", "vhs-pal", *_CODED)
+    date = ("--file", "date.srt", "--size", "16", "--place", "top", "--colour", "#ffd34d")
+    _cinemill(folder, "burn", "bunny.mkv", "-o", "marked.mkv", *date, *_CODED)
 
 
 def _cinemill(folder: Path, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "cinemill.surfaces.cli", *words], cwd=folder, check=True)
+    measure(
+        [CINEMILL, words[0], *(str(folder / word) if _is_file(word) else word for word in words[1:]), "--overwrite"]
+    )
 
 
-def _show(operation: str, before: Path, after: Path) -> None:
-    times = moments.spread(before, _MOMENTS)
-    rows = [(label, moments.frames_at(file, times)) for label, file in (("before", before), ("after", after))]
-    drawn = before.with_name("sheet.png")
-    sheet.contact_sheet(rows, drawn, height=270, zoom=2)
-    path = FOLDER / f"{operation}.jpg"
-    cv2.imwrite(str(path), cv2.imread(str(drawn)), [cv2.IMWRITE_JPEG_QUALITY, 84])
-    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+def _is_file(word: str) -> bool:
+    return Path(word).suffix.isascii() and len(Path(word).suffix) in (4, 5) and word[0].isalpha() and "=" not in word
+
+
+def _pair(folder: Path, name: str, pair: Pair) -> sheet.Picture:
+    before, after = f"{pair.source}.mkv", f"{name}.after.mkv"
+    if pair.damage:
+        _cinemill(folder, "process", before, "-o", f"{name}.before.mkv", "--chain", pair.damage, *_CODED)
+        before = f"{name}.before.mkv"
+    verb, *words = pair.words
+    _cinemill(folder, verb, before, "-o", after, *words, *_CODED)
+    return _compared(*(_at(folder / file, pair.moment) for file in (before, after)))
+
+
+def _at(path: Path, moment: float) -> sheet.Picture:
+    (frame,) = moments.frames_at(path, [Fraction(moment)])
+    return sheet.picture(frame)
+
+
+def _compared(before: sheet.Picture, after: sheet.Picture) -> sheet.Picture:
+    """Both beside one another, and below them where they differ most, as large as its pixels allow."""
+    lines = before.shape[0] * _COLUMN // before.shape[1]
+    share = min(1.0, _COLUMN / (_ZOOM * before.shape[1]))
+    left, top, wide, high = sheet.place(before, after, share)
+    cells: list[tuple[str, sheet.Picture]] = []
+    for label, shot in (("before", before), ("after", after)):
+        cells.append((label, sheet.resized(shot, _COLUMN, lines)))
+    for label, shot in (("before", before), ("after", after)):
+        across, down = shot.shape[1] / before.shape[1], shot.shape[0] / before.shape[0]
+        rows = slice(round(top * down), round((top + high) * down))
+        columns = slice(round(left * across), round((left + wide) * across))
+        cells.append((f"{label}, {_ZOOM}x", sheet.resized(shot[rows, columns], _COLUMN, lines)))
+    return sheet.gallery(cells, "", 2)
+
+
+def _styles(folder: Path) -> sheet.Picture:
+    cells = [("as it was", _at(folder / "butterfly.mkv", 1))]
+    for style in _STYLES:
+        _cinemill(folder, "stylize", "butterfly.mkv", "-o", f"{style}.mkv", "--style", style, *_CODED)
+        cells.append((style, _at(folder / f"{style}.mkv", 1)))
+    _cinemill(
+        folder, "stylize", "butterfly.mkv", "-o", "look.mkv", "--style", "cinematic", "--values", "look:noir", *_CODED
+    )
+    cells.append(("cinematic, noir", _at(folder / "look.mkv", 1)))
+    return sheet.gallery([(label, small(shot)) for label, shot in cells], "", 3)
+
+
+def _between(folder: Path) -> sheet.Picture:
+    """Three pictures in a row of a film, and the same times at twice the rate."""
+    _cinemill(folder, "interpolate", "butterfly.mkv", "-o", "smooth.mkv", "--rate", "48", *_CODED)
+    frames = list(read.frames(read.probe(folder / "butterfly.mkv")))
+    smooth = list(read.frames(read.probe(folder / "smooth.mkv")))
+    at = len(frames) // 2
+    near = [sheet.picture(one) for one in (frames[at], frames[at], frames[at + 1])]
+    far = [sheet.picture(one) for one in smooth[2 * at : 2 * at + 3]]
+    box = sheet.place(near[0], near[2], 0.4)
+    cells = [
+        ("24 a second", _cut(near[0], box)),
+        ("the same one again", _cut(near[1], box)),
+        ("the next", _cut(near[2], box)),
+    ]
+    cells += [
+        ("48 a second", _cut(far[0], box)),
+        ("one in between", _cut(far[1], box)),
+        ("the next", _cut(far[2], box)),
+    ]
+    return sheet.gallery(cells, "", 3)
+
+
+def _cut(shot: sheet.Picture, box: sheet.Box) -> sheet.Picture:
+    left, top, wide, high = box
+    return small(shot[top : top + high, left : left + wide])
+
+
+def _merged(folder: Path) -> sheet.Picture:
+    _cinemill(folder, "merge", "bunny.mkv", "butterfly.mkv", "-o", "merged.mkv", "--transition", "fade", *_CODED)
+    times = (1.0, 1.7, 1.9, 2.1, 2.3, 3.2)
+    return sheet.gallery([(f"{time:.1f} s", small(_at(folder / "merged.mkv", time))) for time in times], "", 3)
+
+
+def _composed(folder: Path) -> sheet.Picture:
+    photograph, clip = str(MEDIA / "vacation_2017.jpg"), str(folder / "butterfly.mkv")
+    scenes = [
+        {"title": "One summer", "colour": "#1f3044", "duration": 2},
+        {"picture": photograph, "ken_burns": "in", "narration": "It began with a photograph."},
+        {"video": clip, "narration": "And then it began to move.", "transition": "fade"},
+    ]
+    story = {"size": "landscape", "scenes": scenes, "captions": {"style": "karaoke"}}
+    (folder / "story.json").write_text(json.dumps(story))
+    _cinemill(folder, "compose", "story.json", "-o", "composed.mkv", *_CODED)
+    times = moments.spread(folder / "composed.mkv", 6)
+    frames = moments.frames_at(folder / "composed.mkv", times)
+    return sheet.gallery(
+        [(f"{float(time):.1f} s", small(sheet.picture(one))) for time, one in zip(times, frames)], "", 3
+    )
+
+
+def _noisy(folder: Path) -> None:
+    """Speech with the hum of the mains and the hiss of a tape."""
+    graph = "[0:a]atrim=0:8,aresample=44100[a];[1][2]amix=normalize=0[n];[a][n]amix=normalize=0:duration=first"
+    hum = "aevalsrc=0.05*sin(2*PI*50*t)+0.03*sin(2*PI*150*t)+0.02*sin(2*PI*250*t):s=44100:d=8"
+    sources = (
+        "-i",
+        MEDIA / "jfk.flac",
+        "-f",
+        "lavfi",
+        "-i",
+        hum,
+        "-f",
+        "lavfi",
+        "-i",
+        "anoisesrc=d=8:a=0.02:r=44100:seed=1",
+    )
+    run_ffmpeg(*sources, "-filter_complex", graph, folder / "noisy.wav")
+
+
+def _cleaned(folder: Path) -> sheet.Picture:
+    _noisy(folder)
+    _cinemill(folder, "clean", "noisy.wav", "-o", "clean.wav")
+    return _sounds(folder, "spectrogram", ("before", "noisy.wav"), ("after", "clean.wav"))
+
+
+def _louder(folder: Path) -> sheet.Picture:
+    run_ffmpeg("-i", MEDIA / "jfk.flac", "-t", 8, "-af", "volume=-14dB", folder / "quiet.wav")
+    _cinemill(folder, "loudness", "quiet.wav", "-o", "loud.wav", "--loudness", "podcast")
+    return _sounds(folder, "waveform", ("before", "quiet.wav"), ("after, as podcasts are", "loud.wav"))
+
+
+def _sounds(folder: Path, picture: str, *named: tuple[str, str]) -> sheet.Picture:
+    cells: list[tuple[str, sheet.Picture]] = []
+    for label, file in named:
+        drawn = f"{Path(file).stem}.png"
+        _cinemill(folder, picture, file, "-o", drawn, "--width", "960", "--height", "260")
+        cells.append((label, read_picture(folder / drawn)))
+    return sheet.gallery(cells, "", 1)
+
+
+def _own(*words: str, file: str) -> Callable[[Path], sheet.Picture]:
+    """What an operation draws itself. `FILE` among the words is a file of the clips."""
+
+    def make(folder: Path) -> sheet.Picture:
+        given = [str(MEDIA / file) if word == "FILE" else word for word in words]
+        measure([CINEMILL, given[0], *given[1:], "-o", folder / f"{words[0]}.png", "--overwrite"])
+        return read_picture(folder / f"{words[0]}.png")
+
+    return make
+
+
+def _reported(*words: str) -> Callable[[Path], sheet.Picture]:
+    """The page that an operation writes, in a browser."""
+
+    def make(folder: Path) -> sheet.Picture:
+        _cinemill(folder, *words, "-o", f"{words[0]}.html")
+        return read_picture(report(folder / f"{words[0]}.html", folder / f"{words[0]}.png"))
+
+    return make
+
+
+def _compared_page(folder: Path) -> sheet.Picture:
+    _cinemill(folder, "convert", "bunny.mkv", "-o", "small.mp4", "--crf", "34")
+    return _reported("compare", "bunny.mkv", "small.mp4")(folder)
+
+
+_OTHERS: dict[str, Callable[[Path], sheet.Picture]] = {
+    "stylize": _styles,
+    "interpolate": _between,
+    "merge": _merged,
+    "compose": _composed,
+    "clean": _cleaned,
+    "loudness": _louder,
+    "waveform": _own("waveform", "FILE", "--width", "1100", file="jfk.flac"),
+    "spectrogram": _own("spectrogram", "FILE", "--width", "1000", file="jfk.flac"),
+    "thumbnails": _own("thumbnails", "FILE", "--count", "12", "--columns", "4", file="big_buck_bunny_0_30.webm"),
+    "analyze": _reported("analyze", "tape.mkv"),
+    "qc": _reported("qc", "tape.mkv"),
+    "compare": _compared_page,
+}
 
 
 if __name__ == "__main__":

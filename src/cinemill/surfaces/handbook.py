@@ -16,6 +16,10 @@ from cinemill.operations import Operation, get
 from cinemill.surfaces import reference
 
 _ROOT = Path(__file__).parents[3]
+_CREDIT = (
+    "*Pictures from Big Buck Bunny, Blender Foundation, CC BY 3.0; from a Chaplin film; and from moviepy's repository, "
+    "MIT. Tapes and film are simulated where nothing else is said.*"
+)
 
 
 def on_config(config: Any) -> Any:
@@ -39,6 +43,7 @@ def pages() -> dict[str, str]:
     written = {f"operations/{name}.md": "\n".join(_operation(name, get(name))) for name in operations}
     return {
         **written,
+        "pictures.md": "\n".join(_gallery()),
         "licences.md": "\n".join(_licences()),
         "extending.md": (_ROOT / "CONTRIBUTING.md").read_text("utf-8"),
         "changelog.md": (_ROOT / "CHANGELOG.md").read_text("utf-8"),
@@ -47,11 +52,13 @@ def pages() -> dict[str, str]:
 
 def _operation(name: str, operation: Operation[Any, Any]) -> Iterator[str]:
     yield from (f"# {name}", "", inspect.getdoc(operation) or "", "")
-    picture = _ROOT / "docs" / "pictures" / f"{name}.jpg"
-    if picture.is_file():
-        yield from (f"![{name}: before and after](../pictures/{name}.jpg)", "")
     if operation.example:
         yield from ("```", operation.example, "```", "")
+    shown = _pictures(name)
+    for path in shown:
+        yield from _picture(path, name)
+    if shown:
+        yield from (_CREDIT, "")
     yield from _ways(name, operation)
     fitting = [preset for preset in presets().values() if preset.operation == name]
     if fitting:
@@ -59,6 +66,30 @@ def _operation(name: str, operation: Operation[Any, Any]) -> Iterator[str]:
         yield from (f"| `{preset.name}` | {preset.description} |" for preset in fitting)
     yield from ("", "## Parameters")
     yield from reference.table(operation.params, lambda entry: f"`{entry.option}`")
+
+
+def _pictures(name: str) -> list[Path]:
+    """Of an operation, as `bench/pictures.py` makes them: first the one that bears its name, then its steps."""
+    folder = _ROOT / "docs" / "pictures"
+    return [*folder.glob(f"{name}.webp"), *sorted(folder.glob(f"{name}-[!-]*.webp"))]
+
+
+def _picture(path: Path, name: str) -> Iterator[str]:
+    what = path.stem.removeprefix(name).strip("-")
+    if what:
+        yield from (f"**{what.capitalize()}**", "")
+    yield from (f"![{name}{f', {what}' if what else ''}](../pictures/{path.name})", "")
+
+
+def _gallery() -> Iterator[str]:
+    """All pictures on one page."""
+    yield from ("# In pictures", "", "What operations make, shown by `python -m bench.pictures`.", "", _CREDIT, "")
+    for name in operations:
+        shown = _pictures(name)
+        if shown:
+            yield from (f"## [{name}](operations/{name}.md)", "", (inspect.getdoc(get(name)) or "").partition("\n")[0], "")
+        for path in shown:
+            yield from (line.replace("../pictures/", "pictures/") for line in _picture(path, name))
 
 
 def _ways(name: str, operation: Operation[Any, Any]) -> Iterator[str]:
