@@ -54,8 +54,8 @@ def test_help_lists_every_operation_with_a_sentence(arguments: list[str], cinemi
 
 def test_what_is_read_at_a_glance_is_what_is_declared() -> None:
     glanced = glance.operations()
-    assert {name: text for name, text in glanced.items() if not text.startswith("From ")} == {
-        name: operation.__doc__.splitlines()[0]
+    assert {name: tuple(told) for name, told in glanced.items() if not told.summary.startswith("From ")} == {
+        name: (operation.topic, operation.__doc__.splitlines()[0])
         for name, operation in operations.items()
         if type(operation).__module__.startswith("cinemill.")
     }

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Params)
 Device = Literal["gpu", "nvenc"]
+Topic = Literal["Pictures", "Films", "Subtitles", "Speech and sound", "Checks and archives", "More"]
+"""What an operation is about, in the order in which people are shown them."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Operation(ABC, Generic[P, D]):
     makes_video: ClassVar[bool] = False
     """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"
+    topic: ClassVar[Topic] = "More"
     example: ClassVar[str] = ""
     ends_when_asked: ClassVar[bool] = False
     """Whether whoever wants no more of it says so by a file `stop` in the folder that it is told, and has what there

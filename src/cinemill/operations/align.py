@@ -46,6 +46,7 @@ class AlignOperation(Operation[Align, AlignDecided]):
     """
 
     name = "align"
+    topic = "Subtitles"
     params = Align
     decided = AlignDecided
     inputs = ("audio",)

@@ -39,6 +39,7 @@ class AnalyzeOperation(Operation[Analyze, AnalyzeDecided]):
     """
 
     name = "analyze"
+    topic = "Checks and archives"
     params = Analyze
     decided = AnalyzeDecided
     output = "optional"

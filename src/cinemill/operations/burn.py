@@ -29,6 +29,7 @@ class BurnOperation(VideoOperation[Burn]):
     """Burn subtitles into the picture, in any style; says which font it takes."""
 
     name = "burn"
+    topic = "Subtitles"
     params = Burn
     example = "cinemill burn film.mp4 --file film.srt -o film-with-subtitles.mp4"
 
@@ -59,6 +60,7 @@ class BurnPreviewOperation(Operation[BurnPreview, Decided]):
     """One picture with its subtitles, to judge font, size and place by, as PNG or JPEG."""
 
     name = "burn-preview"
+    topic = "Subtitles"
     params = BurnPreview
     decided = Decided
     unit = "pictures"

@@ -47,6 +47,7 @@ class CleanOperation(SoundOperation[Clean]):
     """
 
     name = "clean"
+    topic = "Speech and sound"
     params = Clean
     example = "cinemill clean tape.mkv -o tape-clean.mkv --loudness web"
 

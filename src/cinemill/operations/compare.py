@@ -27,6 +27,7 @@ class CompareOperation(Operation[Compare, CompareDecided]):
     """Compare a file with its reference: PSNR, SSIM, VMAF, flicker. With -o, a page (.html) or figures (.json)."""
 
     name = "compare"
+    topic = "Checks and archives"
     params = Compare
     decided = CompareDecided
     inputs = ("video", "video")

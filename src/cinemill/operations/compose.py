@@ -207,6 +207,7 @@ class ComposeOperation(FilmOperation[Compose]):
     """
 
     name = "compose"
+    topic = "Films"
     params = Compose
     inputs = ("any",)
     stand_in = "from_text"

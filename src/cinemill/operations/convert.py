@@ -62,6 +62,7 @@ class ConvertOperation(VideoOperation[Convert]):
     """
 
     name = "convert"
+    topic = "Films"
     params = Convert
     decided = ConvertDecided
     example = "cinemill convert film.mkv -o film.mp4"

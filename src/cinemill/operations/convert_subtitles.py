@@ -58,6 +58,7 @@ class ConvertSubtitlesOperation(Operation[ConvertSubtitles, Decided]):
     """
 
     name = "convert-subtitles"
+    topic = "Subtitles"
     params = ConvertSubtitles
     decided = Decided
     inputs = ("subtitle",)

@@ -38,6 +38,7 @@ class DegradeOperation(VideoOperation[Degrade]):
     """Damage a video on purpose and with a known truth, as tapes, films, DVDs and the early web did."""
 
     name = "degrade"
+    topic = "Pictures"
     params = Degrade
     example = "cinemill degrade film.mp4 -o tape.mkv --preset vhs-pal"
 

@@ -33,6 +33,7 @@ class DiarizeOperation(Operation[Diarize, DiarizeDecided]):
     """
 
     name = "diarize"
+    topic = "Speech and sound"
     params = Diarize
     decided = DiarizeDecided
     inputs = ("audio",)

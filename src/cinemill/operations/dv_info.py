@@ -56,6 +56,7 @@ class DvInfoOperation(_Scanned):
     """
 
     name = "dv-info"
+    topic = "Checks and archives"
     example = "cinemill dv info tape.dv -o tape.csv"
     suffixes = (".json", ".csv", ".ffmeta")
 
@@ -80,6 +81,7 @@ class DvTimecodeOperation(_Scanned):
     """
 
     name = "dv-timecode"
+    topic = "Checks and archives"
     example = "cinemill dv timecode tape.dv -o tape.srt"
     suffixes = (".csv", ".srt")
 

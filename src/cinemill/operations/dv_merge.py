@@ -28,6 +28,7 @@ class DvMergeOperation(Operation[DvMerge, DvDecided]):
     """
 
     name = "dv-merge"
+    topic = "Checks and archives"
     params = DvMerge
     decided = DvDecided
     together = True

@@ -28,6 +28,7 @@ class DvSplitOperation(Operation[DvSplit, DvDecided]):
     """
 
     name = "dv-split"
+    topic = "Checks and archives"
     params = DvSplit
     decided = DvDecided
     output = "folder"

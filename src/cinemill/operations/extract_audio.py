@@ -86,6 +86,7 @@ class ExtractAudioOperation(Operation[ExtractAudio, ExtractDecided]):
     """
 
     name = "extract-audio"
+    topic = "Speech and sound"
     params = ExtractAudio
     decided = ExtractDecided
     unit = "s"

@@ -29,6 +29,7 @@ class InterpolateOperation(VideoOperation[Interpolate]):
     """Change the frame rate of a video, with new pictures in between."""
 
     name = "interpolate"
+    topic = "Pictures"
     params = Interpolate
     example = "cinemill interpolate film.mp4 -o smooth.mp4 --rate 60"
 

@@ -35,6 +35,7 @@ class LintSubtitlesOperation(Operation[LintSubtitles, LintDecided]):
     """
 
     name = "lint-subtitles"
+    topic = "Subtitles"
     params = LintSubtitles
     decided = LintDecided
     inputs = ("subtitle",)

@@ -28,6 +28,7 @@ class LoudnessOperation(SoundOperation[LoudnessParams]):
     """
 
     name = "loudness"
+    topic = "Speech and sound"
     params = LoudnessParams
     example = "cinemill loudness talk.mp4 -o talk-16.mp4 --loudness podcast"
 

@@ -42,6 +42,7 @@ class MergeOperation(FilmOperation[Merge]):
     """Put videos one after another: of any size, rate and codec, with or without sound; copied where that will do."""
 
     name = "merge"
+    topic = "Films"
     params = Merge
     inputs = ("video",)
     together = True

@@ -50,6 +50,7 @@ class NarrateOperation(Operation[Narrate, NarrateDecided]):
     """
 
     name = "narrate"
+    topic = "Speech and sound"
     params = Narrate
     decided = NarrateDecided
     inputs = ("text",)

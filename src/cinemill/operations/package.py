@@ -45,6 +45,7 @@ class PackageOperation(Operation[Package, PackageDecided]):
     """Package a master for an archive: the file, a copy to look at, metadata and checksums, in a BagIt folder."""
 
     name = "package"
+    topic = "Checks and archives"
     params = Package
     decided = PackageDecided
     output = "folder"

@@ -23,6 +23,7 @@ class ProcessOperation(VideoOperation[Process]):
     """Run filters over a video; everything else in the file is kept."""
 
     name = "process"
+    topic = "Pictures"
     params = Process
     example = 'cinemill process tape.mp4 -o clean.mp4 --chain "deinterlace,denoise=strength:0.4,scale=height:1080"'
 

@@ -43,6 +43,7 @@ class QcOperation(Operation[Qc, QcDecided]):
     """
 
     name = "qc"
+    topic = "Checks and archives"
     params = Qc
     decided = QcDecided
     output = "optional"

@@ -36,6 +36,7 @@ class RestoreOperation(VideoOperation[Restore]):
     """Restore a tape or film: analyse it, explain what will be done, do it."""
 
     name = "restore"
+    topic = "Pictures"
     params = Restore
     decided = RestoreDecided
     example = "cinemill restore tape.avi -o tape.mp4"

@@ -33,6 +33,7 @@ class ShiftOperation(Operation[Shift, Decided]):
     """Move subtitles in time, or from one frame rate to another."""
 
     name = "shift-subtitles"
+    topic = "Subtitles"
     params = Shift
     decided = Decided
     inputs = ("subtitle",)
@@ -110,6 +111,7 @@ class ResyncOperation(Operation[Resync, ResyncDecided]):
     """Move subtitles to where their sound is: finds offset and speed by where somebody speaks."""
 
     name = "resync-subtitles"
+    topic = "Subtitles"
     params = Resync
     decided = ResyncDecided
     inputs = ("subtitle",)

@@ -62,6 +62,7 @@ class SeparateOperation(Operation[Separate, SeparateDecided]):
     """
 
     name = "separate"
+    topic = "Speech and sound"
     params = Separate
     decided = SeparateDecided
     inputs = ("audio",)

@@ -29,6 +29,7 @@ class SpectrogramOperation(SoundPictureOperation[Spectrogram]):
     """
 
     name = "spectrogram"
+    topic = "Speech and sound"
     params = Spectrogram
     example = "cinemill spectrogram tape.mkv -o tape.png --scale linear"
 

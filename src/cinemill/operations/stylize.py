@@ -64,6 +64,7 @@ class StylizeOperation(VideoOperation[Stylize]):
     """Draw, print, grade or paint a video: pencil, cartoon, comic, cinematic, neural. --gallery shows them all."""
 
     name = "stylize"
+    topic = "Pictures"
     params = Stylize
     example = "cinemill stylize clip.mp4 -o comic.mp4 --style comic"
 

@@ -97,6 +97,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
     """
 
     name = "subtitle"
+    topic = "Subtitles"
     params = Subtitle
     decided = SubtitleDecided
     inputs = ("audio",)

@@ -43,6 +43,7 @@ class SyncOperation(SoundOperation[Sync]):
     """
 
     name = "sync"
+    topic = "Speech and sound"
     params = Sync
     example = "cinemill sync film.mkv -o film-synced.mkv --reference camera.wav"
 

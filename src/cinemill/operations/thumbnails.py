@@ -34,6 +34,7 @@ class ThumbnailsOperation(Operation[Thumbnails, ThumbnailsDecided]):
     """Make a contact sheet of a video, or a picture of one moment, as PNG or JPEG."""
 
     name = "thumbnails"
+    topic = "Films"
     params = Thumbnails
     decided = ThumbnailsDecided
     unit = "pictures"

@@ -41,6 +41,7 @@ class TimecodeOperation(Operation[ReadTimecode, TimecodeDecided]):
     """
 
     name = "timecode"
+    topic = "Checks and archives"
     params = ReadTimecode
     decided = TimecodeDecided
     output = "optional"

@@ -37,6 +37,7 @@ class UpscaleOperation(VideoOperation[UpscaleVideo]):
     """Enlarge a video with a neural network."""
 
     name = "upscale"
+    topic = "Pictures"
     params = UpscaleVideo
     example = "cinemill upscale clip.mp4 -o large.mp4 --to 1080p"
 

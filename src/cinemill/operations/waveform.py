@@ -26,6 +26,7 @@ class WaveformOperation(SoundPictureOperation[Waveform]):
     """
 
     name = "waveform"
+    topic = "Speech and sound"
     params = Waveform
     example = "cinemill waveform talk.mp4 -o talk.png"
 

@@ -30,7 +30,9 @@ def _hyphenated(word: str) -> str:
 app = typer.Typer(
     name="cinemill",
     cls=Group,
-    help="A local-first media studio: restore, convert and measure video. Nothing is lost, and any job can be resumed.",
+    help="A media studio on your own machine. Nothing is lost, and any job can be stopped and resumed.\n\n"
+    "`cinemill demo` shows what it does, `cinemill doctor` what works here, and `cinemill serve` has it all on a page. "
+    "`cinemill COMMAND --help` tells more of each, with an example.",
     context_settings={
         "help_option_names": ["-h", "--help"],
         # --max_line_width is --max-line-width: whisperX's users write the one, ffmpeg's the other.
@@ -122,15 +124,17 @@ def _add_operations() -> None:
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     completing = "_CINEMILL_COMPLETE" in os.environ
     families = {name: typer.Typer(help=text, cls=Group) for name, text in _FAMILIES.items()}
-    for name, summary in glance.operations().items():
+    topics: dict[str, str] = {}
+    for name, told in glance.operations().items():
         first, _, rest = name.partition("-")
         place, called, asked = (families[first], rest, "-".join(words[:2])) if first in families else (app, name, "")
         wanted = completing or name in (asked, *words[:1])
-        command, text = _full(name) if wanted else (_listed_only, summary)
-        place.command(called, cls=Command, rich_help_panel="Operations", help=text)(command)
+        command, text = _full(name) if wanted else (_listed_only, told.summary)
+        place.command(called, cls=Command, rich_help_panel=None if place is not app else told.topic, help=text)(command)
+        topics[first] = told.topic
     for name, family in families.items():
         family.callback(invoke_without_command=True)(studio.help_alone)
-        app.add_typer(family, name=name, rich_help_panel="Operations")
+        app.add_typer(family, name=name, rich_help_panel=topics[name])
 
 
 def _full(name: str) -> tuple[Callable[..., None], str]:

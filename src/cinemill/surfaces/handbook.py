@@ -13,7 +13,7 @@ from typing import Any
 from cinemill.catalogue import operations, presets
 from cinemill.models import registry
 from cinemill.operations import Operation, get
-from cinemill.surfaces import reference
+from cinemill.surfaces import glance, reference
 
 _ROOT = Path(__file__).parents[3]
 _CREDIT = (
@@ -23,10 +23,12 @@ _CREDIT = (
 
 
 def on_config(config: Any) -> Any:
-    """Put the operations into the menu."""
-    pages = [{name: f"operations/{name}.md"} for name in operations]
+    """Put the operations into the menu, topic after topic."""
+    pages: dict[str, list[dict[str, str]]] = {}
+    for name, told in glance.operations().items():
+        pages.setdefault(told.topic, []).append({name: f"operations/{name}.md"})
     place = next(number for number, part in enumerate(config.nav) if "Trust" in part)
-    config.nav.insert(place, {"Operations": pages})
+    config.nav.insert(place, {"Operations": [{topic: named} for topic, named in pages.items()]})
     return config
 
 
@@ -84,10 +86,10 @@ def _picture(path: Path, name: str) -> Iterator[str]:
 def _gallery() -> Iterator[str]:
     """All pictures on one page."""
     yield from ("# In pictures", "", "What operations make, shown by `python -m bench.pictures`.", "", _CREDIT, "")
-    for name in operations:
+    for name, told in glance.operations().items():
         shown = _pictures(name)
         if shown:
-            yield from (f"## [{name}](operations/{name}.md)", "", (inspect.getdoc(get(name)) or "").partition("\n")[0], "")
+            yield from (f"## [{name}](operations/{name}.md)", "", told.summary, "")
         for path in shown:
             yield from (line.replace("../pictures/", "pictures/") for line in _picture(path, name))
 

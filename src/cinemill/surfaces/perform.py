@@ -38,10 +38,7 @@ class Common:
 
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="INPUT...",
-            help="Files, folders of videos, or addresses: s3://, https://; - reads a text from the pipe.",
-        ),
+        typer.Argument(metavar="INPUT...", help="Files, folders of videos, or addresses: s3://, https://."),
     ] = None
     output: Annotated[
         str | None,
@@ -174,7 +171,9 @@ def _given(name: str, inputs: list[Path] | None) -> list[Path]:
     if not inputs and get(name).stand_in:
         return []
     if not inputs and not (reads_text and not sys.stdin.isatty()):
-        raise RequestError(f"{name} needs an input: name a file{', or write into a pipe' if reads_text else ''}.")
+        how = ", or write into a pipe" if reads_text else ""
+        example = f", as in `{get(name).example}`" if get(name).example else ""
+        raise RequestError(f"{name} needs an input: name a file{how}{example}.")
     if reads_text and (not inputs or inputs == [Path("-")]):
         return [forms.piped(sys.stdin.buffer.read())]
     return inputs or []
