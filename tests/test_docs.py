@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,22 @@ def test_every_command_that_a_page_tells_exists(page: Path, words: list[str]) ->
     words = words[words.index("cinemill") + 1 :]
     asked = {word for word in words if re.match("--?[a-z]", word)}
     assert asked <= options(words)
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of those below it, by what people type."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, f"{path} {name}") if hasattr(below, "commands") else [(f"{path} {name}", below)]
+
+
+def test_every_command_has_an_example_that_it_takes() -> None:
+    app = typer.Typer()
+    studio.add_to(app)
+    for path, command in leaves(typer.main.get_command(app), "cinemill"):
+        example = (command.help or "").partition("Example: ")[2]
+        assert example.startswith(path), path
+        words = shlex.split(example)[1:]
+        assert {word for word in words if word.startswith("-")} <= options(words), path
 
 
 def test_the_storyboard_of_the_pages_is_one(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_a_model_is_got_checked_and_removed(cinemill: Cinemill, toy: str, home: 
     assert (damaged.code, json.loads(damaged.out)) == (3, [{"model": "toy", "file": "toy.pth", "state": "bad"}])
     assert cinemill("models", "get", toy).code == 0
     assert cinemill("models", "verify", toy).code == 0
-    assert "are free again" in cinemill("models", "rm", toy).out
-    assert cinemill("models", "rm", toy).code == 2
+    assert "are free again" in cinemill("models", "remove", toy).out
+    assert cinemill("models", "remove", toy).code == 2
 
 
 def test_the_list_tells_name_task_size_licence_and_whether_it_is_here(cinemill: Cinemill, toy: str) -> None:

@@ -227,7 +227,7 @@ def _imported(path: Path) -> Model:
         return entry(path.parent.name, read(path))
     except (ValidationError, TypeError, KeyError, AttributeError) as error:
         raise InvalidParams(
-            f"imported model {path} cannot be read: {error}; `cinemill models rm` removes it."
+            f"imported model {path} cannot be read: {error}; `cinemill models remove` removes it."
         ) from None
 
 

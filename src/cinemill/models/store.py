@@ -155,7 +155,7 @@ def refuse_taken(name: str, replace: bool = False) -> None:
     if name in registry.ours():
         raise ModelRefused(f"{name} is a model of the registry; choose another name.")
     if (registry.folder() / name).exists() and not replace:
-        raise ModelRefused(f"there is a model called {name}; choose another name, or `cinemill models rm {name}`.")
+        raise ModelRefused(f"there is a model called {name}; choose another name, or `cinemill models remove {name}`.")
 
 
 def keep(

@@ -28,7 +28,10 @@ def devices(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     mock: Annotated[bool, typer.Option("--mock", help="List decks that only play at it, too.")] = False,
 ) -> None:
-    """List what could be captured from: analog grabbers, DV decks, cameras."""
+    """List what could be captured from: analog grabbers, DV decks, cameras.
+
+    Example: cinemill devices --mock
+    """
     from rich.console import Console
 
     from cinemill.media import devices as known

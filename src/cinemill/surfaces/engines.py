@@ -24,7 +24,10 @@ def add_to(app: typer.Typer, panel: str) -> None:
 
 
 def _list(as_json: AsJson = False) -> None:
-    """List the engines and whether they are installed."""
+    """List the engines and whether they are installed.
+
+    Example: cinemill engines list
+    """
     from cinemill.engines import engines
     from cinemill.engines.install import is_installed
 
@@ -36,7 +39,10 @@ def _list(as_json: AsJson = False) -> None:
 
 
 def _install(engine: EngineName) -> None:
-    """Make an engine's environment; needs the network once."""
+    """Make an engine's environment; needs the network once.
+
+    Example: cinemill engines install whisper
+    """
     from cinemill.engines import engines
     from cinemill.engines.install import install
 
@@ -45,7 +51,10 @@ def _install(engine: EngineName) -> None:
 
 
 def _remove(engine: EngineName) -> None:
-    """Delete an engine's environment."""
+    """Delete an engine's environment.
+
+    Example: cinemill engines remove whisper
+    """
     from cinemill.engines import engines
     from cinemill.engines.install import remove
 
@@ -53,7 +62,10 @@ def _remove(engine: EngineName) -> None:
 
 
 def _doctor(as_json: AsJson = False) -> None:
-    """Start every installed engine and let it say what it is. Exit code 5 when one cannot."""
+    """Start every installed engine and let it say what it is. Exit code 5 when one cannot.
+
+    Example: cinemill engines doctor
+    """
     from cinemill.engines import engines
     from cinemill.engines.install import examine
 

@@ -57,7 +57,10 @@ def _choose(
     choice: Annotated[list[str], typer.Argument(metavar="N=WORD", help="left, right or same; also with :STARS.")],
     as_json: AsJson = False,
 ) -> None:
-    """Enter what you liked better."""
+    """Enter what you liked better.
+
+    Example: cinemill lab choose lab 0=left 1=right 2=same
+    """
     from cinemill.learn import lab
 
     for written in choice:
@@ -75,7 +78,10 @@ def _approve(
         list[str], typer.Argument(metavar="N=WORD", help="left, right, or the file of a mended picture.")
     ],
 ) -> None:
-    """Let a picture be what its film should look like: a pair to learn from."""
+    """Let a picture be what its film should look like: a pair to learn from.
+
+    Example: cinemill lab approve lab 0=left 1=mended.png
+    """
     from cinemill.learn import lab
 
     for written in choice:
@@ -90,7 +96,10 @@ def _approve(
 
 
 def _show(folder: Folder, as_json: AsJson = False) -> None:
-    """Say which settings were preferred, and by how much."""
+    """Say which settings were preferred, and by how much.
+
+    Example: cinemill lab show lab
+    """
     from cinemill.learn import lab
 
     found = lab.standings(folder)

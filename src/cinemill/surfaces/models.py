@@ -50,7 +50,7 @@ def add_to(app: typer.Typer, panel: str) -> None:
         ("import", _import),
         ("export", _export),
         ("convert", _convert),
-        ("rm", _remove),
+        ("remove", _remove),
     ):
         group.command(name, cls=Command)(function)
     app.add_typer(group, name="models", rich_help_panel=panel)
@@ -63,7 +63,10 @@ def _list(
     here: Annotated[bool, typer.Option("--here", help="Only models that are on this machine.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the models by what they do, those for pictures first: their licences and whether they are here."""
+    """List the models by what they do, those for pictures first: their licences and whether they are here.
+
+    Example: cinemill models list --task upscale
+    """
     from cinemill.models import registry, store
 
     if task is not None and task not in registry.TASKS:
@@ -139,7 +142,10 @@ def _facts(model: Model) -> dict[str, Any]:
 
 
 def _show(model: ModelName, as_json: AsJson = False) -> None:
-    """Show one model: files, digests, licence, what goes in and out."""
+    """Show one model: files, digests, licence, what goes in and out.
+
+    Example: cinemill models show realesrgan-x4plus
+    """
     from rich.console import Console
     from rich.markup import escape
 
@@ -201,7 +207,10 @@ def _tensor(tensor: Tensor) -> str:
 
 
 def _get(models: ModelNames = None, accept_license: Accept = False) -> None:
-    """Fetch models, or mend damaged ones; needs the network."""
+    """Fetch models, or mend damaged ones; needs the network.
+
+    Example: cinemill models get realesrgan-x4plus
+    """
     from cinemill.models import store
 
     if not models:
@@ -233,7 +242,10 @@ def _bar() -> Generator[Progress]:
 
 
 def _verify(models: ModelNames = None, as_json: AsJson = False) -> None:
-    """Compare the files of models, or of all that are here, with their digests. Exit code 3 when one is wrong."""
+    """Compare the files of models, or of all that are here, with their digests. Exit code 3 when one is wrong.
+
+    Example: cinemill models verify
+    """
     from cinemill.models import registry, store
 
     names = models or [model.name for model in registry.models().values() if store.is_here(model)]
@@ -276,7 +288,10 @@ def _import(
     description: Annotated[str, typer.Option(metavar="TEXT", help="What it is good for.")] = "",
     accept_license: Accept = False,
 ) -> None:
-    """Take a model's file into the store, after looking whether it is safe."""
+    """Take a model's file into the store, after looking whether it is safe.
+
+    Example: cinemill models import 4x-film.pth --name film --task upscale
+    """
     from cinemill.models import registry, store
 
     if task not in registry.TASKS:
@@ -295,7 +310,10 @@ def _export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.zip", help="The file to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
 ) -> None:
-    """Write a model of your own into one file for others, who take it in with `cinemill models import`."""
+    """Write a model of your own into one file for others, who take it in with `cinemill models import`.
+
+    Example: cinemill models export my-tape -o my-tape.zip
+    """
     from cinemill.jobs.run import refuse_existing
     from cinemill.models import store
 
@@ -314,7 +332,10 @@ def _plain(stem: str) -> str:
 
 
 def _remove(model: ModelName) -> None:
-    """Delete a model's files."""
+    """Delete a model's files.
+
+    Example: cinemill models remove realesrgan-x4plus
+    """
     from cinemill.models import store
 
     typer.echo(f"{model} is removed; {store.remove(model) / 1e6:.1f} MB are free again.")
@@ -346,7 +367,10 @@ def _convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Convert a model to ONNX, compare it with the original on pictures, and measure both."""
+    """Convert a model to ONNX, compare it with the original on pictures, and measure both.
+
+    Example: cinemill models convert realesrgan-x4plus -o realesrgan.onnx --fp16
+    """
     from cinemill.surfaces import conversion
 
     conversion.run(source, output, every, fp16, int8, calibrate, pictures, overwrite, as_json)

@@ -66,7 +66,10 @@ def help_alone(ctx: typer.Context) -> None:
 
 
 def _probe(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: AsJson = False) -> None:
-    """Show what is in a file."""
+    """Show what is in a file.
+
+    Example: cinemill probe tape.avi
+    """
     from cinemill.media import read
     from cinemill.surfaces import look
 
@@ -87,7 +90,10 @@ def _filters(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", autocompletion=_filter_names)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the filters, or the parameters of one."""
+    """List the filters, or the parameters of one.
+
+    Example: cinemill filters deinterlace.learned
+    """
     from cinemill.surfaces import look
 
     look.at_filters(name, as_json)
@@ -99,7 +105,10 @@ def _presets(
     remove: Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Forget one of your own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the presets, print one, or keep and forget your own."""
+    """List the presets, print one, or keep and forget your own.
+
+    Example: cinemill presets vhs-pal
+    """
     from cinemill.catalogue import remove_preset
     from cinemill.surfaces import look, own_presets
 
@@ -136,14 +145,20 @@ def _demo(
     input: Annotated[Path | None, typer.Argument(metavar="[INPUT]", help="A clip. Left out, a tape is made.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="For the results.")] = Path("demo"),
 ) -> None:
-    """Make a damaged tape, restore it, and show before and after."""
+    """Make a damaged tape, restore it, and show before and after.
+
+    Example: cinemill demo -o demo
+    """
     from cinemill.surfaces import demo
 
     demo.show(input, output)
 
 
 def _mcp() -> None:
-    """Answer an agent by MCP on standard input and output; with `cinemill` and `mcp` in its settings."""
+    """Answer an agent by MCP on standard input and output; with `cinemill` and `mcp` in its settings.
+
+    Example: cinemill mcp
+    """
     from cinemill.surfaces import mcp
 
     mcp.serve()
@@ -155,7 +170,10 @@ def _worker_runpod(
         bool, typer.Option("--stream", help="Answer with what happens, piece by piece, and the result last.")
     ] = False,
 ) -> None:
-    """Serve jobs of RunPod. Its SDK's own options may follow, such as --rp_serve_api and --test_input."""
+    """Serve jobs of RunPod. Its SDK's own options may follow, such as --rp_serve_api and --test_input.
+
+    Example: cinemill worker runpod --stream
+    """
     from cinemill.surfaces import runpod
 
     runpod.start(preload, stream)
@@ -173,7 +191,10 @@ JobId = Annotated[
 
 
 def _hardware(as_json: AsJson = False) -> None:
-    """Show processors and GPUs, and how fast they encode and run networks."""
+    """Show processors and GPUs, and how fast they encode and run networks.
+
+    Example: cinemill hardware
+    """
     from cinemill.surfaces import machine, show
 
     said = machine.report()
@@ -187,7 +208,10 @@ def _hardware(as_json: AsJson = False) -> None:
 
 
 def _jobs_list(as_json: AsJson = False) -> None:
-    """List unfinished jobs."""
+    """List unfinished jobs.
+
+    Example: cinemill jobs list
+    """
     from cinemill.jobs import store
     from cinemill.surfaces import look
 
@@ -195,7 +219,10 @@ def _jobs_list(as_json: AsJson = False) -> None:
 
 
 def _jobs_show(job: JobId, as_json: AsJson = False) -> None:
-    """Show one job: its plan and how far it is."""
+    """Show one job: its plan and how far it is.
+
+    Example: cinemill jobs show tape.mp4
+    """
     from cinemill.jobs import store
     from cinemill.surfaces import look
 
@@ -208,7 +235,10 @@ On = Annotated[
 
 
 def _jobs_resume(job: JobId, on: On = "auto", as_json: AsJson = False) -> None:
-    """Go on with a job that was stopped or paused, here or elsewhere."""
+    """Go on with a job that was stopped or paused, here or elsewhere.
+
+    Example: cinemill jobs resume tape.mp4
+    """
     from cinemill.jobs import store
     from cinemill.surfaces import perform, remote
 
@@ -226,7 +256,10 @@ def _jobs_resume(job: JobId, on: On = "auto", as_json: AsJson = False) -> None:
 
 
 def _jobs_pause(job: JobId) -> None:
-    """Let a running job rest; `resume` goes on."""
+    """Let a running job rest; `resume` goes on.
+
+    Example: cinemill jobs pause tape.mp4
+    """
     from cinemill.jobs import store
 
     folder = store.find(job)
@@ -236,7 +269,10 @@ def _jobs_pause(job: JobId) -> None:
 
 
 def _jobs_cancel(job: JobId) -> None:
-    """Stop a job and throw its unfinished work away."""
+    """Stop a job and throw its unfinished work away.
+
+    Example: cinemill jobs cancel tape.mp4
+    """
     from cinemill.jobs import store
 
     folder = store.find(job)
@@ -247,7 +283,10 @@ def _jobs_cancel(job: JobId) -> None:
 
 
 def _jobs_clean() -> None:
-    """Throw away the unfinished work of all jobs that are not running."""
+    """Throw away the unfinished work of all jobs that are not running.
+
+    Example: cinemill jobs clean
+    """
     from cinemill.jobs import store
 
     removed = 0

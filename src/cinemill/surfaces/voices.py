@@ -19,7 +19,10 @@ def voices(
     folder: Annotated[Path | None, typer.Option(help="Where Piper's voices lie.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the voices that a text can be spoken in."""
+    """List the voices that a text can be spoken in.
+
+    Example: cinemill voices --language de
+    """
     from cinemill.operations import voice_list
 
     if engine and engine not in voice_list.ENGINES:
