@@ -29,6 +29,12 @@ def test_paths_named_in_pages_exist(page: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_figures_of_the_comparison_are_those_that_were_measured() -> None:
+    compared, measured = ((ROOT / "docs" / name).read_text("utf-8") for name in ("peers.md", "bench.md"))
+    wanted = {"1.03"}  # what was aimed at
+    assert set(re.findall(r"\d+\.\d+", compared)) - wanted <= set(re.findall(r"\d+\.\d+", measured))
+
+
 def test_reference_page_is_fresh() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cinemill.surfaces.reference", "--check", "docs/reference.md"], cwd=ROOT, check=False
