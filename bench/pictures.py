@@ -42,7 +42,7 @@ def _chain(source: str, damage: str, mending: str, moment: float = 1.0) -> Pair:
 _PAL = "scale=width:768:height:432"
 _PAIRS = {
     "restore": Pair("tape", "", ("restore",)),
-    "restore-film": Pair("chaplin", "", ("restore", "--preset", "8mm-film"), 1.4),
+    "restore-film": Pair("film", "", ("restore", "--preset", "8mm-film")),
     "restore-interlacing": _chain("bunny", f"{_PAL},simulate.telecine=rate:12", "deinterlace.learned"),
     "restore-noise": _chain("bunny", f"{_PAL},simulate.tape=luma_noise:7:chroma_noise:9", "denoise.learned"),
     "restore-colour": _chain(
@@ -69,9 +69,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with workplace() as folder:
         _sources(folder)
-        for name, make in _all().items():
-            if not sys.argv[1:] or name in sys.argv[1:]:
-                keep(FOLDER / f"{name}.webp", make(folder))
+        known = _all()
+        for name in sys.argv[1:] or known:
+            keep(FOLDER / f"{name}.webp", known[name](folder))
 
 
 def _all() -> dict[str, Callable[[Path], sheet.Picture]]:
@@ -85,9 +85,8 @@ def _all() -> dict[str, Callable[[Path], sheet.Picture]]:
 def _sources(folder: Path) -> None:
     """Clips of two or three seconds without loss, words, and a tape."""
     for name, file, start, length in (
-        ("bunny", "big_buck_bunny_0_30.webm", 12, 2.5),
-        ("butterfly", "big_buck_bunny_0_30.webm", 22, 3),
-        ("chaplin", "chaplin.mp4", 3, 3),
+        ("bunny", "big_buck_bunny_0_30.webm", 12, 2),
+        ("butterfly", "big_buck_bunny_0_30.webm", 22, 2.5),
     ):
         run_ffmpeg(
             "-ss", start, "-t", length, "-i", MEDIA / file, "-c:v", "ffv1", "-c:a", "flac", folder / f"{name}.mkv"
@@ -96,7 +95,8 @@ def _sources(folder: Path) -> None:
         "1\n00:00:00,000 --> 00:00:12,000\nWords in the picture,\nas large as the eye wants them\n"
     )
     (folder / "date.srt").write_text("1\n00:00:00,000 --> 00:00:12,000\n14. 8. 1987\n")
-    _cinemill(folder, "degrade", "bunny.mkv", "-o", "tape.mkv", "--preset", "vhs-pal", *_CODED)
+    for made, preset in (("tape.mkv", "vhs-pal"), ("film.mkv", "8mm-film")):
+        _cinemill(folder, "degrade", "bunny.mkv", "-o", made, "--preset", preset, *_CODED)
     date = ("--file", "date.srt", "--size", "16", "--place", "top", "--colour", "#ffd34d")
     _cinemill(folder, "burn", "bunny.mkv", "-o", "marked.mkv", *date, *_CODED)
 
@@ -183,7 +183,7 @@ def _cut(shot: sheet.Picture, box: sheet.Box) -> sheet.Picture:
 
 def _merged(folder: Path) -> sheet.Picture:
     _cinemill(folder, "merge", "bunny.mkv", "butterfly.mkv", "-o", "merged.mkv", "--transition", "fade", *_CODED)
-    times = (1.0, 1.7, 1.9, 2.1, 2.3, 3.2)
+    times = (0.6, 1.2, 1.5, 1.7, 1.9, 2.6)
     return sheet.gallery([(f"{time:.1f} s", small(_at(folder / "merged.mkv", time))) for time in times], "", 3)
 
 
