@@ -241,12 +241,13 @@ class Plot:
         points = [point for line in lines for point in line]
         if not points:
             return Sentences(self.title, ["No values."]).html()
+        title = escape(f"{self.title}, {self.unit}" if self.unit else self.title)
         legend = "\n".join(
             f'<li class="s{number % 3}"><span>{escape(one.name)}</span></li>' for number, one in enumerate(self.series)
         )
         return (
-            f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<ul class="legend">\n{legend}\n</ul>\n'
-            f'<div class="scroll">{_drawn(lines, self.unit, escape(self.title), self.least)}</div>\n</section>'
+            f'<section class="card">\n<h2>{title}</h2>\n<ul class="legend">\n{legend}\n</ul>\n'
+            f'<div class="scroll">{_drawn(lines, title, self.least)}</div>\n</section>'
         )
 
 
@@ -274,7 +275,7 @@ class Dots:
         ]
         line = " ".join(f"{box.x(x):.1f},{box.y(y):.1f}" for x, y in self.line)
         through = [f'<polyline class="s1" points="{line}"/>'] if line else []
-        drawn = "\n".join([*box.frame(escape(self.title), "", marks), *through, *dots, "</svg>"])
+        drawn = "\n".join([*box.frame(escape(self.title), marks), *through, *dots, "</svg>"])
         return f'<section class="card">\n<h2>{escape(self.title)}</h2>\n<div class="scroll">{drawn}</div>\n</section>'
 
     def _marks(self) -> list[tuple[float, str]]:
@@ -289,12 +290,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 12, 34
 _MOST_POINTS = 1200
 
 
-def _drawn(lines: list[list[tuple[float, float]]], unit: str, title: str, least: float | None) -> str:
+def _drawn(lines: list[list[tuple[float, float]]], title: str, least: float | None) -> str:
     times = [time for line in lines for time, _ in line]
     values = [value for line in lines for _, value in line] + ([] if least is None else [least])
     box = _Box(min(times), max(times), min(values), max(values))
     marks = [(time, clock.show(time).removesuffix(".000")) for time in ticks(min(times), max(times), 8)]
-    parts = box.frame(title, unit, marks)
+    parts = box.frame(title, marks)
     for number, line in enumerate(lines):
         drawn = " ".join(f"{box.x(time):.1f},{box.y(value):.1f}" for time, value in thinned(line, _MOST_POINTS))
         parts.append(f'<polyline class="s{number % 3}" points="{drawn}"/>')
@@ -315,13 +316,12 @@ class _Box:
     def y(self, value: float) -> float:
         return _HEIGHT - _BOTTOM - (value - self.low) / ((self.high - self.low) or 1) * (_HEIGHT - _TOP - _BOTTOM)
 
-    def frame(self, title: str, unit: str, marks: Sequence[tuple[float, str]]) -> list[str]:
-        """The opened picture with lines at round values and `marks` below; `title` and `unit` are markup."""
+    def frame(self, title: str, marks: Sequence[tuple[float, str]]) -> list[str]:
+        """The opened picture with lines at round values and `marks` below; `title` is markup."""
         parts = [f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">']
         for level in self.levels:
             parts.append(f'<path class="grid" d="M{_LEFT} {self.y(level):.1f}H{_WIDTH - _RIGHT}"/>')
-            label = f"{level:g} {escape(unit)}" if level == self.levels[-1] else f"{level:g}"
-            parts.append(f'<text x="{_LEFT - 8}" y="{self.y(level) + 4:.1f}" text-anchor="end">{label}</text>')
+            parts.append(f'<text x="{_LEFT - 8}" y="{self.y(level) + 4:.1f}" text-anchor="end">{level:g}</text>')
         for at, text in marks:
             below = f'<text x="{self.x(at):.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(text)}</text>'
             parts.append(below)

@@ -80,7 +80,7 @@ def _moments(found: Measures, video: VideoTrack) -> Iterator[Advice]:
             yield Advice(sentence, do, _with("ivtc", order))
         case "2:2":
             yield Advice(
-                f"Film whose fields are paired one field late (2:2 pulldown) looks like this and is not: {sentence}",
+                f"Film whose fields are paired one field late (2:2 pulldown); frame by frame it looks so: {sentence}",
                 "Fields are matched again; no picture is lost or made up.",
                 _with("ivtc", order, "drop:false"),
             )

@@ -116,14 +116,15 @@ def _table(summary: dict[str, Any]) -> list[list[str]]:
     rows += [["PSNR Y", decibels(summary["psnr_y"])], ["PSNR all", decibels(summary["psnr"])]]
     rows += [["PSNR Y, worst frame", decibels(summary["psnr_y_min"])]]
     rows += [["SSIM", f"{summary['ssim']:.4f}"], ["edge coherence", f"{summary['edges']:.4f}"]]
-    rows += [["sharpness", _beside(summary, "sharpness")], ["flicker", f"{summary['flicker']:.3f} code values"]]
-    rows += [["warping error", _beside(summary, "warping")]] if summary["warping"] is not None else []
+    rows += [["sharpness, code values", _beside(summary, "sharpness")]]
+    rows += [["flicker, code values", f"{summary['flicker']:.3f}"]]
+    rows += [["warping error, code values", _beside(summary, "warping")]] if summary["warping"] is not None else []
     return rows + ([["VMAF", f"{summary['vmaf']:.2f}"]] if summary["vmaf"] is not None else [])
 
 
 def _beside(summary: dict[str, Any], name: str) -> str:
     """A figure and that of the reference."""
-    return f"{summary[name]:.3f} code values, {summary[f'{name}_source']:.3f} in the reference"
+    return f"{summary[name]:.3f}, reference {summary[f'{name}_source']:.3f}"
 
 
 def _notes(summary: dict[str, Any]) -> list[str]:

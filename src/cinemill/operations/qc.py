@@ -19,6 +19,7 @@ from cinemill.operations import Chunk, Decided, Operation, Request, operation
 _SUFFIXES: Final = (".html", ".json", ".csv")
 _SHARES: Final = ("brng", "tout", "vrep")
 _LEVELS: Final = ("ymin", "ylow", "yavg", "yhigh", "ymax", "satmax")
+_LUMA: Final = {"ylow": "darkest tenth below", "yavg": "mean", "yhigh": "brightest tenth above"}
 _TOLD: Final = {
     "brng": "outside of broadcast range",
     "tout": "temporal outliers (dropouts, sparkles)",
@@ -220,7 +221,8 @@ def _write_page(request: Request[Qc], pictures: Sequence[dict[str, float]], rest
 def _plot(title: str, unit: str, pictures: Sequence[dict[str, float]], names: tuple[str, ...], scale: float = 1) -> Any:
     from cinemill.measure import page
 
-    lines = [page.Series(name, [(one["time"], scale * one[name]) for one in pictures]) for name in names]
+    shown = {name: [(one["time"], scale * one[name]) for one in pictures] for name in names}
+    lines = [page.Series(_LUMA.get(name, "share of a picture"), points) for name, points in shown.items()]
     return page.Plot(title[:1].upper() + title[1:], unit, lines, 0.0)
 
 
