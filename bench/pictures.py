@@ -33,6 +33,8 @@ class Pair:
     damage: str
     words: tuple[str, ...]
     moment: float = 1.0
+    is_near: bool = True
+    """Whether a part is shown enlarged."""
 
 
 def _chain(source: str, damage: str, mending: str, moment: float = 1.0) -> Pair:
@@ -58,9 +60,8 @@ _PAIRS = {
     ),
     "restore-logo": _chain("marked", "", "inpaint=box:auto"),
     "degrade": Pair("bunny", "", ("degrade", "--preset", "vhs-pal")),
-    "process": _chain("bunny", "", "crop=left:160:right:160:top:90:bottom:90,levels=gamma:1.2,grain=strength:0.5"),
     "upscale": Pair("bunny", "scale=width:480:height:270", ("upscale", "--scale", "2")),
-    "burn": Pair("bunny", "", ("burn", "--file", "said.srt")),
+    "burn": Pair("bird", "", ("burn", "--file", "said.srt"), is_near=False),
 }
 _STYLES = ("pencil", "cartoon", "comic", "cinematic")
 
@@ -86,7 +87,8 @@ def _sources(folder: Path) -> None:
     """Clips of two or three seconds without loss, words, and a tape."""
     for name, file, start, length in (
         ("bunny", "big_buck_bunny_0_30.webm", 12, 2),
-        ("butterfly", "big_buck_bunny_0_30.webm", 22, 2.5),
+        ("bird", "big_buck_bunny_0_30.webm", 17, 2),
+        ("chaplin", "chaplin.mp4", 1, 1.5),
     ):
         run_ffmpeg(
             "-ss", start, "-t", length, "-i", MEDIA / file, "-c:v", "ffv1", "-c:a", "flac", folder / f"{name}.mkv"
@@ -95,8 +97,9 @@ def _sources(folder: Path) -> None:
         "1\n00:00:00,000 --> 00:00:12,000\nWords in the picture,\nas large as the eye wants them\n"
     )
     (folder / "date.srt").write_text("1\n00:00:00,000 --> 00:00:12,000\n14. 8. 1987\n")
-    for made, preset in (("tape.mkv", "vhs-pal"), ("film.mkv", "8mm-film")):
-        _cinemill(folder, "degrade", "bunny.mkv", "-o", made, "--preset", preset, *_CODED)
+    _cinemill(folder, "interpolate", "bunny.mkv", "-o", "fields.mkv", "--rate", "50", *_CODED)
+    for source, made, preset in (("fields.mkv", "tape.mkv", "vhs-pal"), ("bunny.mkv", "film.mkv", "8mm-film")):
+        _cinemill(folder, "degrade", source, "-o", made, "--preset", preset, *_CODED)
     date = ("--file", "date.srt", "--size", "16", "--place", "top", "--colour", "#ffd34d")
     _cinemill(folder, "burn", "bunny.mkv", "-o", "marked.mkv", *date, *_CODED)
 
@@ -118,7 +121,7 @@ def _pair(folder: Path, name: str, pair: Pair) -> sheet.Picture:
         before = f"{name}.before.mkv"
     verb, *words = pair.words
     _cinemill(folder, verb, before, "-o", after, *words, *_CODED)
-    return _compared(*(_at(folder / file, pair.moment) for file in (before, after)))
+    return _compared(*(_at(folder / file, pair.moment) for file in (before, after)), pair.is_near)
 
 
 def _at(path: Path, moment: float) -> sheet.Picture:
@@ -126,14 +129,16 @@ def _at(path: Path, moment: float) -> sheet.Picture:
     return sheet.picture(frame)
 
 
-def _compared(before: sheet.Picture, after: sheet.Picture) -> sheet.Picture:
-    """Both beside one another, and below them where they differ most, as large as its pixels allow."""
+def _compared(before: sheet.Picture, after: sheet.Picture, near: bool) -> sheet.Picture:
+    """Both beside one another, and below them where they differ most."""
     lines = before.shape[0] * _COLUMN // before.shape[1]
     share = min(1.0, _COLUMN / (_ZOOM * before.shape[1]))
     left, top, wide, high = sheet.place(before, after, share)
     cells: list[tuple[str, sheet.Picture]] = []
     for label, shot in (("before", before), ("after", after)):
-        cells.append((label, sheet.resized(shot, _COLUMN, lines)))
+        cells.append((label, sheet.resized(shot, _COLUMN, shot.shape[0] * _COLUMN // shot.shape[1])))
+    if not near:
+        return sheet.gallery(cells, "", 2)
     for label, shot in (("before", before), ("after", after)):
         across, down = shot.shape[1] / before.shape[1], shot.shape[0] / before.shape[0]
         rows = slice(round(top * down), round((top + high) * down))
@@ -143,33 +148,32 @@ def _compared(before: sheet.Picture, after: sheet.Picture) -> sheet.Picture:
 
 
 def _styles(folder: Path) -> sheet.Picture:
-    cells = [("as it was", _at(folder / "butterfly.mkv", 1))]
+    cells = [("as it was", _at(folder / "bird.mkv", 1))]
     for style in _STYLES:
-        _cinemill(folder, "stylize", "butterfly.mkv", "-o", f"{style}.mkv", "--style", style, *_CODED)
+        _cinemill(folder, "stylize", "bird.mkv", "-o", f"{style}.mkv", "--style", style, *_CODED)
         cells.append((style, _at(folder / f"{style}.mkv", 1)))
-    _cinemill(
-        folder, "stylize", "butterfly.mkv", "-o", "look.mkv", "--style", "cinematic", "--values", "look:noir", *_CODED
-    )
+    _cinemill(folder, "stylize", "bird.mkv", "-o", "look.mkv", "--style", "cinematic", "--values", "look:noir", *_CODED)
     cells.append(("cinematic, noir", _at(folder / "look.mkv", 1)))
     return sheet.gallery([(label, small(shot)) for label, shot in cells], "", 3)
 
 
 def _between(folder: Path) -> sheet.Picture:
-    """Three pictures in a row of a film, and the same times at twice the rate."""
-    _cinemill(folder, "interpolate", "butterfly.mkv", "-o", "smooth.mkv", "--rate", "48", *_CODED)
-    frames = list(read.frames(read.probe(folder / "butterfly.mkv")))
+    """Pictures in a row of a film with few of them, and the same times at twice the rate."""
+    _cinemill(folder, "process", "chaplin.mkv", "-o", "few.mkv", "--chain", "fps=8", *_CODED)
+    _cinemill(folder, "interpolate", "few.mkv", "-o", "smooth.mkv", "--rate", "16", *_CODED)
+    frames = list(read.frames(read.probe(folder / "few.mkv")))
     smooth = list(read.frames(read.probe(folder / "smooth.mkv")))
     at = len(frames) // 2
     near = [sheet.picture(one) for one in (frames[at], frames[at], frames[at + 1])]
     far = [sheet.picture(one) for one in smooth[2 * at : 2 * at + 3]]
-    box = sheet.place(near[0], near[2], 0.4)
+    box = sheet.place(near[0], near[2], 0.6)
     cells = [
-        ("24 a second", _cut(near[0], box)),
+        ("8 a second", _cut(near[0], box)),
         ("the same one again", _cut(near[1], box)),
         ("the next", _cut(near[2], box)),
     ]
     cells += [
-        ("48 a second", _cut(far[0], box)),
+        ("16 a second", _cut(far[0], box)),
         ("one in between", _cut(far[1], box)),
         ("the next", _cut(far[2], box)),
     ]
@@ -182,13 +186,13 @@ def _cut(shot: sheet.Picture, box: sheet.Box) -> sheet.Picture:
 
 
 def _merged(folder: Path) -> sheet.Picture:
-    _cinemill(folder, "merge", "bunny.mkv", "butterfly.mkv", "-o", "merged.mkv", "--transition", "fade", *_CODED)
+    _cinemill(folder, "merge", "bunny.mkv", "bird.mkv", "-o", "merged.mkv", "--transition", "fade", *_CODED)
     times = (0.6, 1.2, 1.5, 1.7, 1.9, 2.6)
     return sheet.gallery([(f"{time:.1f} s", small(_at(folder / "merged.mkv", time))) for time in times], "", 3)
 
 
 def _composed(folder: Path) -> sheet.Picture:
-    photograph, clip = str(MEDIA / "vacation_2017.jpg"), str(folder / "butterfly.mkv")
+    photograph, clip = str(MEDIA / "vacation_2017.jpg"), str(folder / "bird.mkv")
     scenes = [
         {"title": "One summer", "colour": "#1f3044", "duration": 2},
         {"picture": photograph, "ken_burns": "in", "narration": "It began with a photograph."},
