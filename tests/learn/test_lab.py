@@ -96,6 +96,29 @@ def test_what_is_approved_becomes_a_pair(here: Path, tmp_path: Path) -> None:
         lab.approve(here, 1, mended=mended)
 
 
+def test_a_reference_may_be_approved_for_all(clip: Callable[[str], Path], cinemill: Cinemill) -> None:
+    film = clip("film.mp4")
+    asked = ["--chain", WEAK, "--chain", "pencil", "--moments", 2, "--reference", film]
+    made = cinemill("lab", "compare", film, "-o", "lab", *asked)
+    assert made.code == 0, made.err
+    approved = cinemill("lab", "approve", "lab", "all=reference")
+    assert "2 pairs in lab/pairs" in approved.out
+    folder = cinemill.folder / "lab"
+    for number in range(2):
+        given, wanted = (
+            cv2.imread(str(lab.pairs(folder) / name / f"{number:04d}.png")) for name in ("input", "target")
+        )
+        assert np.array_equal(given, wanted)
+    refused = cinemill("lab", "approve", "lab", "all=mended.png")
+    assert refused.code == 2
+    assert "of one comparison" in refused.err
+
+
+def test_a_reference_that_was_not_given_is_refused(here: Path) -> None:
+    with pytest.raises(InvalidParams, match="made without a reference"):
+        lab.approve(here, 0, "reference")
+
+
 def test_what_cannot_be_is_refused(here: Path, clip: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(InvalidParams, match="no comparison 6"):
         lab.choose(here, 6, "left")

@@ -284,7 +284,7 @@ def test_a_filter_refuses_a_network_of_another_kind() -> None:
         next(text.chain(f"denoise.learned=model:{other}").run(frames))
 
 
-@pytest.mark.parametrize("name", recipes.TERMS)
+@pytest.mark.parametrize("name", sorted({*recipes.TERMS} - {"perceptual"}))
 def test_each_loss_falls_as_pictures_come_closer(name: str) -> None:
     torch.manual_seed(1)
     wanted = torch.rand(4, 1, 24, 24)

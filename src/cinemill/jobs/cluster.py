@@ -16,6 +16,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -36,6 +37,7 @@ from cinemill.jobs.making import Elsewhere, Fault, Made, Progressing, Spoilt, To
 from cinemill.jobs.plan import Plan, identify
 from cinemill.jobs.shared import Shared
 from cinemill.jobs.store import JobFolder, removed
+from cinemill.notices import tell
 from cinemill.operations import Chunk
 from cinemill.settings import settings
 from cinemill.version import __version__
@@ -50,6 +52,8 @@ _VIEW = 1.0
 """Seconds between two looks at the machines."""
 _PIECE = 32 << 20
 """Bytes of a part that travel through the object store at a time."""
+_TRIES = 3
+"""How often a cluster is asked for a connection of the kind ray://."""
 _OBJECT_STORE = 256 << 20
 """Bytes of memory for objects in a cluster of our own, which carries words and no pictures."""
 
@@ -406,11 +410,37 @@ def _connect(ray: Any, where: str) -> None:
     if not address.startswith("ray://"):
         quiet["logging_level"] = "ERROR"  # a client would send it to the server, which takes no name of a level
     try:
-        ray.init(address, **quiet)
+        _init(ray, address, quiet)
     except ImportError:
         raise MissingResource(f"{address} needs Ray's client; `pip install 'cinemill[cluster]'` brings it.") from None
     except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
         raise EngineCrashed(f"the cluster at {address} cannot be reached: {_said(error)}.", address=address) from error
+
+
+def _init(ray: Any, address: str, quiet: dict[str, Any]) -> None:
+    """Connect. What Ray's server begins for a client may die as it begins (docs/farm.md); then it is asked again."""
+    tries = _TRIES if address.startswith("ray://") else 1
+    if tries > 1:
+        _reached(address)
+    for left in reversed(range(tries)):
+        try:
+            ray.init(address, **quiet)
+            return
+        except (ConnectionError, RuntimeError):
+            if not left:
+                raise
+            tell(f"the cluster at {address} did not answer; it is asked again.")
+
+
+def _reached(address: str) -> None:
+    """Raise ConnectionError when nothing listens there, which Ray's client takes half a minute to find out."""
+    host, _, port = address.removeprefix("ray://").partition("/")[0].rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except ValueError:
+        return  # Ray says what is wrong with it
+    except OSError as error:
+        raise ConnectionError(f"nothing listens there: {error.strerror or error}") from None
 
 
 def _said(error: Exception) -> str:

@@ -152,7 +152,8 @@ def _written(net: nn.Module, given: Any, path: Path) -> None:
     with warnings.catch_warnings(action="ignore"):  # torch's, about torch
         torch.onnx.export(
             net.eval(),
-            (torch.from_numpy(given[:2]),),
+            # Of one example torch would take it that there is never another.
+            (torch.from_numpy(np.resize(given, (2, *given.shape[1:]))),),
             str(path),
             input_names=[_GIVEN],
             output_names=[_MADE],

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from cinemill.catalogue import presets
 from cinemill.errors import CinemillError, InvalidParams, OpenFailed
-from cinemill.filters import text
+from cinemill.filters import Chain, text
 from cinemill.filters.denoise_learned import seen
 from cinemill.hardware import cores
 from cinemill.measure.motion import Motion, Still, is_other_scene
@@ -40,6 +41,8 @@ _SHOWN: Final = 256
 """Sides at most of what is held back, in pixels; its middle is taken."""
 _LEAST: Final = 32
 """Sides of a picture at least."""
+_ON_PICTURES: Final = ("simulate.tape", "simulate.film", "simulate.digital")
+"""Damage that keeps the number and the size of pictures."""
 _ALIKE: Final = 0.6
 """Correlation of pictures seen from afar below which they count as of two scenes."""
 _MEMORY: Final = 2**30
@@ -124,11 +127,11 @@ def _middle(item: Item) -> tuple[int, int, int, int]:
 
 
 def good(files: Sequence[Path], damage: str, pictures: int) -> Iterator[Stretch]:
-    """Stretches of good films, as they are and as `damage`, a chain of filters, leaves them.
+    """Stretches of good films, as they are and as `damage`, a chain of filters or a preset's name, leaves them.
 
     Raises RequestError for a chain that cannot be, OpenFailed for files that are not films.
     """
-    chain = text.chain(damage) if damage else None
+    chain = damaging(damage) if damage else None
     for path in files:
         for wanted in _stretches(path, -(-pictures // len(files))):
             given = list(chain.run(wanted, cores())) if chain else wanted
@@ -138,6 +141,15 @@ def good(files: Sequence[Path], damage: str, pictures: int) -> Iterator[Stretch]
                     f"{_shape(given)}; a damage keeps their number and size."
                 )
             yield Stretch(path.name, given, wanted)
+
+
+def damaging(damage: str) -> Chain:
+    """The chain that damages: as it is written, or by the name of a preset of degrade what that does to a picture."""
+    known = {one.name: one for one in presets().values() if one.operation == "degrade"}
+    if damage not in known:
+        return text.chain(damage)
+    steps = text.chain(str(known[damage].params["chain"])).steps
+    return Chain(tuple(step for step in steps if step.filter.name in _ON_PICTURES))
 
 
 def pairs(folder: Path, pictures: int, scale: int, skipped: list[str]) -> Iterator[Stretch]:
@@ -222,10 +234,20 @@ def _large_enough(frame: Frame, path: Path) -> Frame:
 
 def _picture(path: Path) -> Frame:
     """A still picture. Raises OpenFailed."""
-    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    there = path.is_file() and path.stat().st_size
+    values = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR) if there else None
     if values is None:
         raise OpenFailed(f"{path} is not a picture that can be read.")
     return Frame((cv2.cvtColor(values, cv2.COLOR_BGR2RGB),), "rgb24", 0, Fraction(1, 25))
+
+
+def painted(path: Path) -> Floats:
+    """A still picture as (3, H, W) from 0 to 1, of at most `_SHOWN` times `_SHOWN` pixels. Raises OpenFailed."""
+    values = _large_enough(_picture(path), path).planes[0]
+    smaller = (_SHOWN**2 / (values.shape[0] * values.shape[1])) ** 0.5
+    if smaller < 1:
+        values = cv2.resize(values, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
+    return _floats(values.transpose(2, 0, 1))
 
 
 def _plain(frame: Frame) -> Frame:
@@ -289,6 +311,7 @@ VIEWS: Final[dict[str, Viewed]] = {
     "denoise": _steadied,
     "restore": _coloured,
     "imitate": _coloured,
+    "style": _coloured,
 }
 
 

@@ -31,6 +31,8 @@ Side = Literal["a", "b"]
 Choice = Literal["a", "b", "same"]
 WORDS: Final = ("left", "right", "same", "a", "b")
 """What may be chosen: by place on the sheet, or by the order in which settings were given."""
+REFERENCE: Final = "reference"
+"""What may be approved besides, where a reference was given: its picture."""
 _LINES: Final = 720
 """How high the pictures of a sheet are at most."""
 _AROUND: Final = 3
@@ -75,9 +77,9 @@ def compare(
     _prepare(folder)
     for at in moments.spread(film, count):
         stretch, shown = _stretch(film, float(at), made)
-        true = [_shown_at(_stretch(reference, float(at), made)[0], shown)] if reference else [shown]
+        true = _shown_at(_stretch(reference, float(at), made)[0], shown) if reference else None
         pictures = [_made(chain, stretch, shown) for chain in made]
-        figures = [_measured(true[0], picture) for picture in pictures]
+        figures = [_measured(true or shown, picture) for picture in pictures]
         for one, other in combinations(range(len(chains)), 2):
             number = len(items(folder))
             item = Item(
@@ -89,7 +91,7 @@ def compare(
                 random.Random(f"{seed} {number}").random() < 0.5,
                 {"a": figures[one], "b": figures[other]},
             )
-            _keep(folder, item, shown, pictures[one], pictures[other])
+            _keep(folder, item, shown, pictures[one], pictures[other], true)
             _add(folder / "items.jsonl", asdict(item))
             yield item
 
@@ -132,9 +134,10 @@ def _measured(true: Frame, made: Frame) -> dict[str, float]:
     return {name: round(one.mean, 4) for name, one in found.items() if np.isfinite(one.mean)}
 
 
-def _keep(folder: Path, item: Item, shown: Frame, one: Frame, other: Frame) -> None:
+def _keep(folder: Path, item: Item, shown: Frame, one: Frame, other: Frame, true: Frame | None) -> None:
     """The pictures whole, and a sheet on which nobody sees which is which."""
-    for name, frame in (("input", shown), ("a", one), ("b", other)):
+    named = {"input": shown, "a": one, "b": other} | ({REFERENCE: true} if true else {})
+    for name, frame in named.items():
         picture_of(folder, item.number, name).write_bytes(sheet.png(sheet.picture(frame)))
     left, right = (other, one) if item.swapped else (one, other)
     lines = min(_LINES, shown.height)
@@ -191,14 +194,17 @@ def _given(stars: float | None) -> dict[str, float]:
 
 
 def approve(folder: Path, number: int, word: str = "", mended: Path | None = None) -> Path:
-    """Let a side of a comparison, or a picture that was mended by hand, be what its film should look like.
+    """Let a side of a comparison, its reference, or a picture mended by hand be what its film should look like.
 
     It becomes a pair to learn from; gives back the folder of pairs. Raises InvalidParams, OpenFailed.
     """
     item = _item(folder, number)
-    if mended is None and item.side(word or "same") == "same":
+    chosen = word if mended or word == REFERENCE else item.side(word or "same")
+    if chosen == "same":
         raise InvalidParams("say which side is approved: left or right, or give a picture that was mended.")
-    source = mended or picture_of(folder, number, item.side(word))
+    source = mended or picture_of(folder, number, chosen)
+    if chosen == REFERENCE and not source.exists():
+        raise InvalidParams(f"comparison {number} was made without a reference; approve left or right.")
     given, wanted = _picture(picture_of(folder, number, "input")), _picture(source)
     if given.shape != wanted.shape:
         sizes = [f"{shape[1]}x{shape[0]}" for shape in (given.shape, wanted.shape)]
@@ -207,7 +213,7 @@ def approve(folder: Path, number: int, word: str = "", mended: Path | None = Non
         place = pairs(folder) / name
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number:04d}.png").write_bytes(sheet.png(picture))
-    side = {"mended": str(mended.resolve())} if mended else {"choice": item.side(word)}
+    side = {"mended": str(mended.resolve())} if mended else {"choice": chosen}
     _add(folder / "approved.jsonl", asdict(item) | side | {"at": round(time.time(), 3)})
     return pairs(folder)
 

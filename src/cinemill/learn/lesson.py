@@ -8,7 +8,7 @@ from typing import Literal
 from cinemill.catalogue import Field
 from cinemill.learn.recipes import Schedule
 
-Task = Literal["deinterlace", "upscale", "denoise", "restore", "imitate"]
+Task = Literal["deinterlace", "upscale", "denoise", "restore", "imitate", "style"]
 
 
 class Lesson(Schedule):
@@ -16,13 +16,18 @@ class Lesson(Schedule):
 
     task: Task
     """denoise and upscale and deinterlace refine networks of ours; restore undoes all that happened to a tape, and
-    imitate repeats what a hand or another program did, both picture by picture, in colour."""
+    imitate repeats what a hand or another program did, both picture by picture, in colour; style paints in the manner
+    of one picture, as VGG16 sees it."""
     good: tuple[Path, ...] = ()
     """Good films or pictures, which are damaged here."""
     damage: str = ""
-    """A chain of filters that damages them, as simulate.tape=luma_noise:6."""
+    """How they are damaged: a preset of degrade, as vhs-pal, or a chain of filters, as simulate.tape=luma_noise:6."""
     pairs: tuple[Path, ...] = ()
     """Folders with `input` and `target`, in which files of one name show the same before and after."""
+    painting: Path | None = None
+    """The picture in whose manner style paints."""
+    manner: float = Field(1.0, gt=0, le=100)
+    """How much the manner of the painting counts for style, against what a picture shows."""
     start: str = "ours"
     """What it begins with: ours, nothing, or a model that was made here, by name or file."""
     pictures: int = Field(120, ge=2, le=5000)

@@ -6,6 +6,7 @@ and registers. Each may be called by itself, from any surface; what was begun go
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from torch import nn
 
 from cinemill.errors import InvalidParams, ModelRefused
-from cinemill.learn import export, films, nets, start, train
+from cinemill.learn import export, films, losses, nets, perceptual, start, train
 from cinemill.learn.lesson import Lesson
 from cinemill.learn.recipes import Schedule
 from cinemill.models import registry, sessions, store, weights
@@ -30,6 +31,7 @@ _NETS: Final[dict[str, tuple[str, Any]]] = {
     "denoise": ("denoise", nets.Denoiser),
     "restore": ("picture", nets.Painter),
     "imitate": ("picture", nets.Painter),
+    "style": ("picture", nets.Painter),
 }
 """By task what a network is for, as `start` calls it, and its kind."""
 _OURS: Final = {name: f"{name}-balanced" for name in ("deinterlace", "upscale", "denoise")}
@@ -39,6 +41,7 @@ _USES: Final = {
     "denoise": "denoise.learned=model:{}",
     "restore": "denoise.model=model:{}",
     "imitate": "neural=model:{}",
+    "style": "neural=model:{}",
 }
 """By task the filter that runs it."""
 _MODEL_TASKS: Final[dict[str, registry.Task]] = {"restore": "denoise", "imitate": "style"}
@@ -58,7 +61,8 @@ class Studies:
 
     @property
     def facts(self) -> dict[str, Any]:
-        files = [path for path in (*self.lesson.good, *_below(self.lesson.pairs)) if path.is_file()]
+        named = (*self.lesson.good, *([self.lesson.painting] if self.lesson.painting else []))
+        files = [path for path in (*named, *_below(self.lesson.pairs)) if path.is_file()]
         sizes = {str(path): path.stat().st_size for path in files}
         return self.lesson.model_dump(mode="json") | {"material": sizes}
 
@@ -79,6 +83,19 @@ class Studies:
     @property
     def held(self) -> Sequence[train.Example]:
         return self._held
+
+    def loss(self) -> losses.Loss:
+        return self._loss
+
+    @cached_property
+    def _loss(self) -> losses.Loss:
+        if self.lesson.painting:
+            return perceptual.painting(self.lesson.vgg, films.painted(self.lesson.painting), self.lesson.manner)
+        return losses.loss(self.lesson.loss, self.lesson.vgg)
+
+    def near(self, made: Any, wanted: Any) -> float:
+        """PSNR; of a style how small its loss is."""
+        return -10 * math.log10(float(self._loss(made, wanted))) if self.lesson.painting else train.psnr(made, wanted)
 
     @cached_property
     def _held(self) -> Sequence[train.Example]:
@@ -103,14 +120,19 @@ def begin(lesson: Lesson) -> Studies:
     material = films.gathered(_stretches(lesson, skipped), lesson.task, lesson.crop, skipped)
     studies = Studies(lesson, material)
     studies.network()
+    studies.loss()
     return studies
 
 
 def _refuse(lesson: Lesson) -> None:
     if not (lesson.good or lesson.pairs):
         raise InvalidParams("there is nothing to learn from: give good films, or folders of pairs.")
-    if lesson.good and not lesson.damage and lesson.task not in ("deinterlace", "upscale"):
-        raise InvalidParams(f"{lesson.task} from good films needs a damage, as simulate.tape=luma_noise:6.")
+    if (lesson.task == "style") != bool(lesson.painting):
+        raise InvalidParams("style needs a painting, and nothing else takes one.")
+    if lesson.task == "style" and (lesson.pairs or lesson.damage or "loss" in lesson.model_fields_set):
+        raise InvalidParams("style learns from good films or pictures alone, by a loss of its own.")
+    if lesson.good and not lesson.damage and lesson.task not in ("deinterlace", "upscale", "style"):
+        raise InvalidParams(f"{lesson.task} from good films needs a damage, as vhs-pal or simulate.tape=luma_noise:6.")
     if lesson.damage and lesson.task in ("deinterlace", "upscale"):
         raise InvalidParams(f"{lesson.task} makes its own damage of good films; leave the damage out.")
     if lesson.pairs and lesson.task == "deinterlace":
@@ -133,8 +155,8 @@ def folder(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a lesson. PSNR in dB on pictures that were not learned from: as they are given, None where they are
-    of another size or kind; by the network it began with; by the new one.
+    """What came of a lesson. PSNR in dB (of a style how small its loss is) on pictures that were not learned from: as
+    they are given, None where they are of another size or kind; by the network it began with; by the new one.
     """
 
     path: Path
@@ -154,11 +176,13 @@ def finish(studies: Studies, folder: Path, path: Path, precision: export.Precisi
     """Write what was learned in `folder` as an ONNX file. Raises InvalidParams when it is no good as a file."""
     lesson, held = studies.lesson, studies.held
     net = train.learned(studies, folder)
-    before = None if _is_new(lesson) else train.judged(studies.network(), held)
-    given = _as_given(lesson.task, held)
-    after = train.judged(net, held)
+    before = None if _is_new(lesson) else train.judged(studies.network(), held, studies.near)
+    given = _as_given(studies)
+    after = train.judged(net, held, studies.near)
     alike = [(one, other) for one, other in held if one.shape == held[0][0].shape]
     one, other = (np.stack(each) for each in zip(*alike))
+    if lesson.painting:  # coarser weights are to paint the same
+        other = train.made(net, one)
     written = export.written(net, one, other, path, precision)
     if _NETS[lesson.task][0] == "picture":
         _tell_sizes(path)
@@ -169,11 +193,9 @@ def _is_new(lesson: Lesson) -> bool:
     return lesson.start == "nothing" or (lesson.start == "ours" and lesson.task not in _OURS)
 
 
-def _as_given(task: str, held: Sequence[train.Example]) -> float | None:
-    shown = {"denoise": 1, "restore": slice(0, 3), "imitate": slice(0, 3)}.get(task)
-    if shown is None:
-        return None
-    return train.judged(_Shown(shown), held)
+def _as_given(studies: Studies) -> float | None:
+    shown = {"denoise": 1, "deinterlace": None, "upscale": None}.get(studies.lesson.task, slice(0, 3))
+    return None if shown is None else train.judged(_Shown(shown), studies.held, studies.near)
 
 
 class _Shown(nn.Module):
@@ -215,7 +237,9 @@ def register(outcome: Outcome, studies: Studies, name: str, replace: bool = Fals
         outcome.path,
         name,
         _MODEL_TASKS.get(lesson.task, lesson.task),  # pyright: ignore[reportArgumentType]
-        f"Made here for {lesson.task}: {outcome.after:.2f} dB on pictures that it did not learn from.",
+        f"Made here for {lesson.task}: {outcome.after:.2f} dB on pictures that it did not learn from."
+        if lesson.painting is None
+        else f"Made here to paint in the manner of {lesson.painting.name}.",
         _USES[lesson.task].partition("=")[0],
         Tensor(multiple_of=4, minimum=16) if picture else None,
         made,

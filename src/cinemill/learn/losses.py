@@ -2,7 +2,8 @@
 
 All terms compare what was made with what should have been, (B, C, H, W) from 0 to 1. `psnr` is the mean logarithm of
 each example's squared error, so that a decibel counts the same on easy and on hard ones; `temporal` compares how
-successive pictures change, and wants batches whose examples are successive two by two.
+successive pictures change, and wants batches whose examples are successive two by two; `perceptual` compares what
+VGG16 sees of them (`perceptual.py`), and wants its weights.
 Sources: Charbonnier et al., 1994; SSIM, Z. Wang et al., 2004, here over squares of 7 x 7.
 """
 
@@ -74,7 +75,11 @@ def weights(written: str) -> dict[str, float]:
     return {name: float(weight) if weight else 1.0 for name, _, weight in parts}
 
 
-def loss(written: str) -> Loss:
-    """The weighted sum of the terms."""
-    terms = weights(written)
-    return lambda made, wanted: torch.stack([by * TERMS[name](made, wanted) for name, by in terms.items()]).sum()
+def loss(written: str, vgg: str = "") -> Loss:
+    """The weighted sum of the terms. `vgg`: what `perceptual` sees by, a name or a file. Raises MissingModel."""
+    from cinemill.learn import perceptual
+
+    terms = [
+        (perceptual.likeness(vgg) if name == "perceptual" else TERMS[name], by) for name, by in weights(written).items()
+    ]
+    return lambda made, wanted: torch.stack([by * term(made, wanted) for term, by in terms]).sum()

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -78,6 +78,14 @@ class Course(Protocol):
         """Examples that are not learned from. There may be none."""
         ...
 
+    def loss(self) -> losses.Loss:
+        """What is to become small."""
+        ...
+
+    def near(self, made: Tensor, wanted: Tensor) -> float:
+        """How near the one is to the other, in dB; more is better."""
+        ...
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -132,11 +140,21 @@ def psnr(made: Tensor, wanted: Tensor) -> float:
     return float(-10 * torch.log10(errors + _FLOOR).mean())
 
 
+Near = Callable[[Tensor, Tensor], float]
+"""How near what was made is to what was wanted, in dB."""
+
+
 @torch.inference_mode()
-def judged(net: nn.Module, held: Sequence[Example]) -> float:
-    """The mean PSNR of what a network makes of examples, in dB."""
+def judged(net: nn.Module, held: Sequence[Example], near: Near = psnr) -> float:
+    """How near what a network makes of examples is to what is wanted, in the mean, in dB."""
     net.eval()
-    return float(np.mean([psnr(net(_one(given)), _one(wanted)) for given, wanted in held]))
+    return float(np.mean([near(net(_one(given)), _one(wanted)) for given, wanted in held]))
+
+
+@torch.inference_mode()
+def made(net: nn.Module, given: Floats) -> Floats:
+    """What a network makes of (examples, channels, height, width)."""
+    return net.eval()(torch.from_numpy(given)).numpy()
 
 
 def _one(values: Floats) -> Tensor:
@@ -160,7 +178,7 @@ class _Run:
         self.net = course.network().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.mean = copy.deepcopy(self.net)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), self.schedule.rate, (0.9, 0.99), weight_decay=1e-4)
-        self.loss_of = losses.loss(self.schedule.loss)
+        self.loss_of = course.loss()
         self.done, self.loss, self.psnr = 0, 0.0, 0.0
         self.held: float | None = None
         self.top: float | None = None
@@ -240,7 +258,7 @@ class _Run:
         self._follow()
         kept = min(0.995, self.done / (self.done + 10))
         self.loss = kept * self.loss + (1 - kept) * loss.item()
-        self.psnr = kept * self.psnr + (1 - kept) * psnr(made.detach(), wanted)
+        self.psnr = kept * self.psnr + (1 - kept) * self.course.near(made.detach(), wanted)
         self.done += 1
         if self.course.held and (self.done % self.schedule.check == 0 or self.done == self.schedule.steps):
             self._look()
@@ -256,7 +274,7 @@ class _Run:
     def _look(self) -> None:
         """Judge the running mean by what is not learned from, and keep it if it is the best so far."""
         seen = copy.deepcopy(self.mean).to("cpu")
-        self.held = judged(seen, self.course.held)
+        self.held = judged(seen, self.course.held, self.course.near)
         if self.top is None or self.held > self.top + _BETTER:
             self.top, self.worse = self.held, 0
             self.best = {name: value.clone() for name, value in seen.state_dict().items()}
@@ -389,6 +407,12 @@ class Drawn:
     @property
     def held(self) -> Sequence[Example]:
         return ()
+
+    def loss(self) -> losses.Loss:
+        return losses.loss(self.schedule.loss, self.schedule.vgg)
+
+    def near(self, made: Tensor, wanted: Tensor) -> float:
+        return psnr(made, wanted)
 
 
 def clips(recipe: Recipe, folder: Path) -> Clip:

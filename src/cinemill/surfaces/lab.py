@@ -75,7 +75,8 @@ def _choose(
 def _approve(
     folder: Folder,
     choice: Annotated[
-        list[str], typer.Argument(metavar="N=WORD", help="left, right, or the file of a mended picture.")
+        list[str],
+        typer.Argument(metavar="N=WORD", help="left, right, reference, or the file of a mended picture; N may be all."),
     ],
 ) -> None:
     """Let a picture be what its film should look like: a pair to learn from.
@@ -86,10 +87,13 @@ def _approve(
 
     for written in choice:
         number, equals, word = written.partition("=")
-        if not (number.isdigit() and equals and word):
+        if not ((number.isdigit() or number == "all") and equals and word):
             raise InvalidParams(f"{written!r} is refused: write the number of a sheet, = and left, right or a file.")
-        mended = None if word in lab.WORDS else Path(word)
-        lab.approve(folder, int(number), "" if mended else word, mended)
+        mended = None if word in (*lab.WORDS, lab.REFERENCE) else Path(word)
+        if mended and number == "all":
+            raise InvalidParams(f"{written!r} is refused: a picture that was mended is of one comparison.")
+        for place in [item.number for item in lab.items(folder)] if number == "all" else [int(number)]:
+            lab.approve(folder, place, "" if mended else word, mended)
     place = lab.pairs(folder)
     count = len(list((place / "target").iterdir()))
     typer.echo(f"{count} pairs in {place}: cinemill train restore --pairs {place} --name NAME")

@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -409,17 +409,19 @@ def _performed(request: Request[Any], given: dict[str, Any], tell: Tell, stop: t
     """Run it, telling how far it is. Raises CinemillError, and Cancelled."""
     said = 0.0
     how: dict[str, Any] = {"chunk_seconds": float(given["chunk_seconds"])} if given.get("chunk_seconds") else {}
-    for event in jobs.run(request, metrics=bool(given.get("metrics")), **how):
-        if stop.is_set():
-            raise Cancelled
-        if isinstance(event, ev.Done):
-            return event
-        if not isinstance(event, ev.Planned | ev.Progress | ev.Noted | ev.Joining):
-            continue
-        if isinstance(event, ev.Planned | ev.Noted) or time.monotonic() - said >= _BREATH:
-            said = time.monotonic()
-            told = {key: value for key, value in event.as_dict().items() if key not in ("inputs", "output")}
-            _tell(tell, told)
+    # Closed at once where it is cancelled: its folder goes next, and nothing may be at work in it then.
+    with closing(jobs.run(request, metrics=bool(given.get("metrics")), **how)) as events:
+        for event in events:
+            if stop.is_set():
+                raise Cancelled
+            if isinstance(event, ev.Done):
+                return event
+            if not isinstance(event, ev.Planned | ev.Progress | ev.Noted | ev.Joining):
+                continue
+            if isinstance(event, ev.Planned | ev.Noted) or time.monotonic() - said >= _BREATH:
+                said = time.monotonic()
+                told = {key: value for key, value in event.as_dict().items() if key not in ("inputs", "output")}
+                _tell(tell, told)
     raise AssertionError("a job ends with Done or an error")
 
 

@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 def train(
     task: Annotated[
         str,
-        typer.Argument(metavar="TASK", help="What to learn: denoise, upscale, deinterlace, restore or imitate."),
+        typer.Argument(metavar="TASK", help="What to learn: denoise, upscale, deinterlace, restore, imitate or style."),
     ],
     good: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[GOOD]...", help="Good films or pictures, which are damaged to learn from."),
     ] = None,
     damage: Annotated[
-        str, typer.Option(metavar="CHAIN", help="How to damage them, as simulate.tape=luma_noise:6.")
+        str,
+        typer.Option(metavar="PRESET|CHAIN", help="How to damage them: vhs-pal, or simulate.tape=luma_noise:6."),
     ] = "",
     pairs: Annotated[
         list[Path] | None,
         typer.Option(metavar="FOLDER", help="With input and target, in which files of one name belong together."),
+    ] = None,
+    painting: Annotated[
+        Path | None, typer.Option(metavar="PICTURE", help="For style: in whose manner good films are painted.")
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What the model will be called in filters.")] = None,
     start: Annotated[
@@ -65,7 +69,7 @@ def train(
 ) -> None:
     """Teach a small network from your films or pairs of pictures, for use in filters by name.
 
-    Example: cinemill train denoise good.mp4 --damage "simulate.tape=luma_noise:8" --name my-tape
+    Example: cinemill train denoise good.mp4 --damage vhs-pal --name my-tape
     """
     from cinemill.models import torch_backend
 
@@ -79,6 +83,7 @@ def train(
         )
     values: dict[str, Any] = dict(_pair(text) for text in settings or [])
     values |= {"task": task, "good": good or [], "damage": damage, "pairs": pairs or [], "start": start}
+    values |= {"painting": painting} if painting else {}
     from cinemill.learn.train import device_of
 
     _taught(values, name, precision, device_of(device), restart, overwrite, as_json)

@@ -12,7 +12,7 @@ from pydantic import field_validator
 from cinemill.catalogue import Field, Params
 from cinemill.errors import UnknownName
 
-TERMS: Final = ("psnr", "l1", "charbonnier", "mse", "ssim", "edge", "temporal")
+TERMS: Final = ("psnr", "l1", "charbonnier", "mse", "ssim", "edge", "temporal", "perceptual")
 """What `losses.py` can make small."""
 _TERM: Final = rf"({'|'.join(TERMS)})(:\d*\.?\d+)?"
 
@@ -29,7 +29,10 @@ class Schedule(Params):
     rate: float = Field(2e-3, gt=0, le=1)
     """The largest change of a weight, about; it falls along half a cosine."""
     loss: str = "psnr"
-    """What is to become small: psnr, l1, charbonnier, mse, ssim, edge, temporal, or several as l1:1,edge:0.1."""
+    """What is to become small: psnr, l1, charbonnier, mse, ssim, edge, temporal, perceptual, or several as
+    l1:1,edge:0.1."""
+    vgg: str = "vgg16"
+    """What perceptual sees by: weights of VGG16, a name of `cinemill models list`, or a file."""
     check: int = Field(100, ge=1, unit="steps")
     """How often pictures that are not learned from are looked at, where there are any; the best weights are kept."""
     patience: int = Field(0, ge=0, unit="checks")

@@ -31,7 +31,7 @@ _TASKS = (
     ("Upscale: refine our enlarger", "upscale"),
     ("Deinterlace: refine our deinterlacer", "deinterlace"),
 )
-_WITHOUT = ("folder", "task", "good", "damage", "pairs", "name", "replace")
+_WITHOUT = ("folder", "task", "good", "damage", "pairs", "painting", "manner", "name", "replace")
 _LONG = 900.0
 """Seconds that making comparisons may take."""
 _LEAST = 2
