@@ -247,7 +247,7 @@ def painted(path: Path) -> Floats:
     smaller = (_SHOWN**2 / (values.shape[0] * values.shape[1])) ** 0.5
     if smaller < 1:
         values = cv2.resize(values, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
-    return _floats(values.transpose(2, 0, 1))
+    return _floats(np.asarray(values.transpose(2, 0, 1), np.uint8))
 
 
 def _plain(frame: Frame) -> Frame:

@@ -15,6 +15,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from cinemill.learn import perceptual
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(made, wanted) -> one number."""
 _ENOUGH: Final = (1.0 / 255) ** 2
@@ -77,8 +79,6 @@ def weights(written: str) -> dict[str, float]:
 
 def loss(written: str, vgg: str = "") -> Loss:
     """The weighted sum of the terms. `vgg`: what `perceptual` sees by, a name or a file. Raises MissingModel."""
-    from cinemill.learn import perceptual
-
     terms = [
         (perceptual.likeness(vgg) if name == "perceptual" else TERMS[name], by) for name, by in weights(written).items()
     ]

@@ -8,7 +8,7 @@ Sources: K. Simonyan, A. Zisserman, 2014; J. Johnson, A. Alahi, L. Fei-Fei, Perc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from cinemill.errors import ModelRefused
-from cinemill.learn.losses import Loss
 from cinemill.models import sessions, torch_backend
 
+Apart = Callable[[Tensor, Tensor], Tensor]
+"""(made, wanted) -> how unlike they are, one number."""
 _WIDTHS: Final = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)
 """Channels of the convolutions, and 0 where the picture is halved."""
 _SEEN: Final = (1, 3, 6, 9)
@@ -58,7 +59,7 @@ class Eye:
         return [found[place] for place in _SEEN]
 
 
-def likeness(model: str) -> Loss:
+def likeness(model: str) -> Apart:
     """The term `perceptual`. `model`: the weights, a name or a file. Raises MissingModel, ModelRefused, OpenFailed."""
     eye = _eye(sessions.located(model))
 
@@ -70,7 +71,7 @@ def likeness(model: str) -> Loss:
     return apart
 
 
-def painting(model: str, picture: Any, manner: float) -> Loss:
+def painting(model: str, picture: Any, manner: float) -> Apart:
     """What is to become small for pictures painted in the manner of `picture`, (3, H, W) from 0 to 1.
 
     What is wanted is what is to be painted. `manner`: how much the painting counts, 1 for the usual.
