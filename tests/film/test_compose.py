@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
+import shutil
+import wave
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ import pytest
 import cinemill
 from cinemill.errors import CinemillError, DecodeFailed, InvalidParams
 from cinemill.film import kept
-from cinemill.media import read
+from cinemill.media import parts, read
 from cinemill.media.cues import files
 from cinemill.settings import settings
 from clips import run
@@ -174,11 +178,42 @@ def test_braces_and_backslashes_are_drawn_and_missing_letters_are_told(folder: P
     assert any("U+12000" in note for note in planned.notes)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "h264"), ("a.mkv", "h264"), ("a.mov", "prores"), ("a.mkv", "ffv1"), ("a.webm", "vp9")],
+)
+def test_sound_is_in_its_place_in_every_container(folder: Path, name: str, codec: str) -> None:
+    rate = 48_000
+    samples = np.zeros(rate, np.int16)
+    samples[rate // 2 : rate // 2 + 2400] = 12_000
+    with wave.open(str(folder / "click.wav"), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    path = film(
+        folder,
+        {"colour": "red", "duration": 1.24},
+        narration={"file": "click.wav"},
+        pause=0,
+        output={"codec": codec, "encoder": "auto", "loudness": None},
+        name=name,
+    )
+    info = read.probe(path)
+    blocks = list(read.audio(info, read.sound_of(info)))
+    heard = np.zeros(2 * rate)
+    for block in blocks:
+        first = round(block.pts * rate / block.sample_rate)
+        heard[max(0, first) : first + block.samples.shape[1]] = block.samples[0, max(0, -first) :]
+    assert abs(int((np.abs(heard) > 0.1).argmax()) - rate // 2) < rate // 500
+    end = Fraction(blocks[-1].pts + blocks[-1].samples.shape[1], blocks[-1].sample_rate)
+    assert abs(end - Fraction(31, RATE)) <= Fraction(1, RATE)
+
+
 def test_an_edit_to_one_scene_makes_that_scene_alone_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scenes: list[dict[str, Any]] = [
         {"picture": str(photograph(folder, f"{number}.png", seed=number)), "duration": 0.6} for number in range(6)
     ]
-    common: dict[str, Any] = {"ken_burns": "in", "transition": "fade 0.2"}
+    music = {"file": str(tone(folder, "music.wav", 1.0))}
+    common: dict[str, Any] = {"ken_burns": "in", "transition": "fade 0.2", "music": music}
     film(folder, *scenes, **common)
     made: list[str] = []
     passing = kept.passing
@@ -187,11 +222,52 @@ def test_an_edit_to_one_scene_makes_that_scene_alone_anew(folder: Path, monkeypa
     assert not made
     assert before == (folder / "film.mp4").read_bytes()
     film(folder, *scenes[:2], {**scenes[2], "duration": 0.8}, *scenes[3:], **common)
-    assert len(made) == 3, "the scene and the two transitions beside it"
+    assert len(made) == 4, "the scene, the two transitions beside it, and the sound, which has become longer"
     made.clear()
     changed = {**scenes[4], "ken_burns": "left"}
-    film(folder, *scenes[:2], {**scenes[2], "duration": 0.8}, scenes[3], changed, scenes[5], **common)
+    edited = [*scenes[:2], {**scenes[2], "duration": 0.8}, scenes[3], changed, scenes[5]]
+    after = film(folder, *edited, **common).read_bytes()
     assert len(made) == 3
+    shutil.rmtree(folder / "cache")
+    assert film(folder, *edited, **common, name="fresh.mp4").read_bytes() == after
+
+
+def test_a_piece_that_was_damaged_is_made_again(folder: Path) -> None:
+    scene = {"colour": "red", "duration": 0.4}
+    whole = film(folder, scene).read_bytes()
+    (piece,) = [path for path in (folder / "cache").glob("film/*/*") if parts.is_part(path)]
+    data = bytearray(piece.read_bytes())
+    data[len(data) // 2] ^= 1
+    piece.write_bytes(data)
+    with suppress(CinemillError):
+        film(folder, scene, name="again.mp4")
+    assert film(folder, scene, name="again.mp4").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_a_change_to_one_scene_of_twenty_costs_about_a_twentieth(folder: Path) -> None:
+    command = Cinemill(folder, folder / "home", CINEMILL_CACHE_DIR=str(folder / "cache"))
+    shown = [str(photograph(folder, f"{number}.jpg", 3000, 2000, seed=number)) for number in range(5)]
+    scenes: list[dict[str, Any]] = [{"picture": shown[number % 5], "duration": 3.5} for number in range(20)]
+    common: dict[str, Any] = {"size": "1920x1080", "ken_burns": "auto", "transition": "fade 0.5"}
+    common["music"] = {"file": str(tone(folder, "music.wav", 20))}
+    common["output"] = {"speed": "veryfast", "crf": 23}
+
+    def cost() -> float:
+        """Seconds of all processors: those of the clock are not to be relied on beside other tests."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = command(
+            "compose", story(folder, *scenes, **common), "-o", "film.mp4", "--overwrite", "--json", timeout=1500
+        )
+        assert said.code == 0, said.err
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    whole = cost()
+    there = set((folder / "cache").glob("film/*/*"))
+    scenes[10]["ken_burns"] = "left"
+    assert cost() <= 0.15 * whole
+    assert len(set((folder / "cache").glob("film/*/*")) - there) == 3, "the scene and the transitions beside it"
 
 
 def test_a_killed_film_goes_on(folder: Path) -> None:

@@ -1,12 +1,13 @@
-"""Pieces of films that are kept for the next time, by what decided their pictures. The oldest go when there is much."""
+"""Pieces and sounds of films, kept for the next time by what decided them. The oldest go when there is much."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from cinemill.errors import JobError
 from cinemill.media import parts
 from cinemill.settings import settings
 
@@ -30,26 +31,21 @@ def passing(digest: str) -> Path:
     return path.with_name(f"{path.name}.{os.getpid()}.tmp")
 
 
-def taken(digest: str, path: Path, shift: int) -> Iterator[int]:
-    """Write the piece as the part `path`, its times later by `shift`; gives back how many pictures are done.
+def take(digest: str, path: Path) -> None:
+    """Give what is kept the name `path` too, or copy it where that is on another disk.
 
     Raises JobError for a piece that is damaged, which is then kept no longer.
     """
     source = place(digest)
     os.utime(source)
-    writer = parts.PartWriter(path)
-    done = 0
-    try:
-        for packet in parts.packets(source):
-            writer.add(parts.Coded(packet.pts + shift, packet.duration, packet.keyframe, packet.data))
-            done += 1
-            yield done
-        writer.close(parts.notes(source))
-    except Exception:
+    if parts.is_part(source) and not parts.is_complete(source):
         source.unlink(missing_ok=True)
-        raise
-    finally:
-        writer.abandon()
+        raise JobError(f"{source} is damaged; it will be made again.")
+    path.unlink(missing_ok=True)
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)
 
 
 def tidy() -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import struct
+import hashlib
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from cinemill.film.board import Music
 from cinemill.film.timeline import Sounding, Timeline
-from cinemill.measure.loudness import Loudness, Target, settle
+from cinemill.measure.loudness import Settled, Target, settle
 from cinemill.media import read, sound, soundgraph
+from cinemill.media.identity import identify
 from cinemill.media.types import Audio, MediaInfo
+from cinemill.media.write import encode_sound
 
 RATE = 48_000
+_FORM = 1
+"""Of the sound that this code makes: another number makes it anew."""
 _LAYOUT = "stereo"
 _PEAK_DB = -1.0
 """dBTP that nothing passes, as video sites ask."""
@@ -36,32 +42,53 @@ def seconds_of(path: Path) -> Fraction:
     return Fraction(count, last.sample_rate) if last else Fraction(0)
 
 
-def write(line: Timeline, music: Music | None, lufs: float | None, path: Path) -> tuple[Loudness, Loudness] | None:
-    """Write the mix of a film as WAV; how loud it was and is, or None where nothing is to be made louder or softer."""
+def digest(line: Timeline, music: Music | None, lufs: float | None, format: str, codec: str) -> str:
+    """What the sound of a film is known by, as `codec` stores it in a container of `format`."""
+    facts = {
+        "form": _FORM,
+        "stored": [format, codec],
+        "samples": samples(line, music),
+        "sounds": [_known(each) for each in line.sounds],
+        "music": _known(music) if music else None,
+        "lufs": lufs,
+    }
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=20).hexdigest()
 
-    def make() -> Iterator[Audio]:
-        return mix(line, music)
 
-    if lufs is None:
-        _write(make(), path)
-        return None
-    settled = settle(make, Target(lufs, _PEAK_DB))
-    _write(settled.applied(make()), path)
-    return settled.before, settled.after
+def _known(heard: Sounding | Music) -> list[Any]:
+    return [heard.model_dump(mode="json", exclude={"file"}), identify(heard.file).model_dump()]
+
+
+def settled(line: Timeline, music: Music | None, lufs: float | None) -> Settled | None:
+    """What makes the mix as loud as is wanted; None where nothing is to be made louder or softer."""
+    return None if lufs is None else settle(lambda: mix(line, music), Target(lufs, _PEAK_DB))
+
+
+def write(
+    line: Timeline, music: Music | None, how: Settled | None, path: Path, format: str, codec: str
+) -> Iterator[float]:
+    """Write the mix of a film as a file of sound alone, giving back the seconds that are done."""
+    blocks = mix(line, music)
+    yield from encode_sound(how.applied(blocks) if how else blocks, path, format, codec=codec, bits=24)
 
 
 def mix(line: Timeline, music: Music | None) -> Iterator[Audio]:
-    """Everything together, from 0 to the end of the picture."""
-    stop = samples(line)
+    """Everything together, from 0 to the end of the picture; a moment of silence where nothing is to be heard."""
+    stop = samples(line, music)
     streams = [_placed(each, stop) for each in line.sounds]
     if music:
         streams.append(_music(line, music, stop))
     return sound.mixed(streams, RATE, _LAYOUT, stop)
 
 
-def samples(line: Timeline) -> int:
-    """How many samples the film lasts."""
-    return round(line.frames / line.rate * RATE)
+def is_silent(line: Timeline, music: Music | None) -> bool:
+    """Whether there is nothing to be heard in all of the film."""
+    return not line.sounds and not music
+
+
+def samples(line: Timeline, music: Music | None) -> int:
+    """How many samples are mixed: as many as the film lasts."""
+    return 1 if is_silent(line, music) else round(line.frames / line.rate * RATE)
 
 
 def _music(line: Timeline, music: Music, stop: int) -> Iterator[Audio]:
@@ -115,31 +142,3 @@ def _tempo(speed: float) -> str:
         steps.append("atempo=0.5")
         speed /= 0.5
     return ",".join([*steps, f"atempo={speed:.6f}"])
-
-
-def _write(blocks: Iterator[Audio], path: Path) -> None:
-    """WAV of 32-bit floats; the sizes in its header are for files up to 4 GB, readers go on to the end of others."""
-    with path.open("wb") as file:
-        file.write(_header(0))
-        count = 0
-        for block in blocks:
-            data = block.samples.T.tobytes()
-            file.write(data)
-            count += len(data)
-        file.seek(0)
-        file.write(_header(count))
-
-
-def _header(size: int) -> bytes:
-    frame = 4 * sound.channels_of(_LAYOUT)
-    format = struct.pack("<HHIIHH", 3, sound.channels_of(_LAYOUT), RATE, RATE * frame, frame, 32)
-    most = 0xFFFF_FFFF
-    return (
-        b"RIFF"
-        + struct.pack("<I", min(size + 36, most))
-        + b"WAVEfmt "
-        + struct.pack("<I", len(format))
-        + format
-        + b"data"
-        + struct.pack("<I", min(size, most))
-    )

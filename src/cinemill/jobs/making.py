@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cinemill.errors import ChunkFailed, CinemillError, JobError
@@ -77,8 +78,7 @@ def make(plan: Plan, chunk: Chunk, temporary: Path, target: Path) -> Generator[i
 
     # PyAV's containers and streams hold each other, and a decoder's pictures, until the collector finds them.
     gc.collect()
-    if not gc.get_freeze_count():
-        gc.freeze()  # what is there from the beginning stays, and going through it takes longer than many a part
+    _freeze()
     work = plan.operation.part(plan.request, plan.settled, chunk, temporary)
     try:
         with listening() as heard:
@@ -94,6 +94,12 @@ def make(plan: Plan, chunk: Chunk, temporary: Path, target: Path) -> Generator[i
         raise ChunkFailed(f"chunk {chunk.index} met a fault: {type(error).__name__}: {error}.") from error
     finally:
         removed(temporary)
+
+
+@lru_cache
+def _freeze() -> None:
+    """What is there from the beginning stays, and the collector going through it takes longer than many a part."""
+    gc.freeze()
 
 
 def spaced(words: Iterator[int | str], breath: float = BREATH) -> Iterator[int | str]:

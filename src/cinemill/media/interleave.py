@@ -31,16 +31,23 @@ from cinemill.media.types import Audio, AudioTrack, MediaInfo, Track, VideoTrack
 Flow = Iterator[tuple[float, Any]]
 
 
-def pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any) -> Flow:
-    """The pictures of all parts, decoded in one order on one clock: an encoder's dts hold only within its part."""
+def pictures(pieces: Sequence[Path], spec: VideoSpec | None, stream: Any, begins: Sequence[int] = ()) -> Flow:
+    """The pictures of all parts, decoded in one order on one clock: an encoder's dts hold only within its part.
+
+    `begins`: what is added to the times of each part, for parts that count from their own beginning.
+    """
     assert spec
-    due = _due([parts.times(piece) for piece in pieces], max(1, round(1 / (spec.rate * spec.time_base))))
-    for picture, dts in zip(chain.from_iterable(map(parts.packets, pieces)), due):
+    later = [*zip(pieces, begins or [0] * len(pieces))]
+    shown = [[time + begin for time in parts.times(piece)] for piece, begin in later]
+    due = _due(shown, max(1, round(1 / (spec.rate * spec.time_base))))
+    tick = spec.time_base
+    coded = ((begin, picture) for piece, begin in later for picture in parts.packets(piece))
+    for (begin, picture), dts in zip(coded, due):
         packet = av.Packet(picture.data)
         packet.stream, packet.time_base = stream, spec.time_base
-        packet.pts, packet.dts, packet.duration = picture.pts, dts, picture.duration
+        packet.pts, packet.dts, packet.duration = picture.pts + begin, dts, picture.duration
         packet.is_keyframe = picture.keyframe
-        yield float(dts * spec.time_base), packet
+        yield dts * tick.numerator / tick.denominator, packet
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,12 @@ class PartWriter:
         self._file.write(data)
 
 
+def is_part(path: Path) -> bool:
+    """Whether a file begins as parts do."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def is_complete(path: Path) -> bool:
     """Whether the footer is there and the whole file agrees with its checksum."""
     try:

@@ -142,13 +142,14 @@ def assemble(
     format: str,
     sounds: Mapping[int, Iterable[Audio]] | None = None,
     text: Text | None = None,
+    begins: Sequence[int] = (),
 ) -> Generator[float, None, None]:
     """Write `output`: the pictures of `pieces` and the carried tracks of `info`, in the source's order of tracks.
 
     Gives back seconds of programme written as it goes. `spec` None means that no picture is encoded; it may still be
     among the carried tracks. `sounds`: what is encoded in place of a converted track's own, by its index. Where `info`
-    has no picture, as for sound alone, the new one comes first; a `text` comes last. Raises DiskFull, and JobError when
-    a piece turns out to be damaged.
+    has no picture, as for sound alone, the new one comes first, the times of each piece later by its number of `begins`
+    if given; a `text` comes last. Raises DiskFull, and JobError when a piece turns out to be damaged.
     """
     options = {"avoid_negative_ts": "disabled"}  # pts are kept, not shifted
     if format in ("mp4", "mov"):
@@ -176,7 +177,7 @@ def assemble(
                 out.start_encoding()
             all_tracks = flows(info, plan, streams, pieces, spec, facts, sounds or {})
             all_tracks += [texts(text, written)] if text else []
-            all_tracks += [pictures(pieces, spec, alone)] if alone else []
+            all_tracks += [pictures(pieces, spec, alone, begins)] if alone else []
             yield from interleave(out, map(from_zero, all_tracks) if format == "nut" else all_tracks)
         finally:
             out.close()
@@ -186,17 +187,25 @@ def assemble(
 
 
 def encode_sound(
-    blocks: Iterable[Audio], output: Path, format: str, *, bits: int = 16, title: str = "", language: str = ""
+    blocks: Iterable[Audio],
+    output: Path,
+    format: str,
+    *,
+    codec: str | None = None,
+    bits: int = 16,
+    title: str = "",
+    language: str = "",
 ) -> Generator[float, None, None]:
     """Write `output`, a file of nothing but this sound, giving back seconds that are done. All blocks have one layout.
 
-    `bits`: 16 or 24 of a sample where the container's codec loses nothing. Raises DiskFull.
+    `codec`: the encoder, instead of the container's own that loses nothing; `bits`: 16 or 24 of a sample where it
+    loses nothing. Raises DiskFull.
     """
     stream = iter(blocks)
     first = next(stream, None)
     if first is None:
         return
-    codec = sound_encoder("pcm_s24le" if bits > 16 else "pcm_s16le", format)
+    codec = codec or sound_encoder("pcm_s24le" if bits > 16 else "pcm_s16le", format)
     codec = {"pcm_s24le": "pcm_s16le"}.get(codec, codec) if bits <= 16 else codec
     kept = "pcm_s24le" if bits > 16 else "pcm_s16le"
     track = AudioTrack(0, "audio", kept, Fraction(1, first.sample_rate), **_kind(first))

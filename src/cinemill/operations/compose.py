@@ -1,7 +1,7 @@
 """A storyboard as a film: pictures, clips, voice, captions and music.
 
 Each scene and each transition is a part that is known by what decided its pictures, so that an edit to one scene makes
-only that scene anew. The sound is one part, mixed in one pass.
+only that scene anew. The sound is one part, mixed in one pass, and kept in the same way.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class FilmOperation(Operation[F, ComposeDecided]):
         family, lacking = _font(board, line)
         spec, lost = _spec(board, request.params)
         tracks.check_picture(format, spec)
-        return ComposeDecided(
+        decided = ComposeDecided(
             notes=(*notes, *spoken, *lacking, *lost),
             format=format,
             spec=spec,
@@ -127,6 +127,8 @@ class FilmOperation(Operation[F, ComposeDecided]):
             family=family,
             about=tuple(_about(board, line)),
         )
+        _check_pictures(_film(decided.model_dump_json()), spec)
+        return decided
 
     def steps(self, decided: ComposeDecided) -> tuple[str, ...]:
         return decided.about
@@ -161,7 +163,7 @@ class FilmOperation(Operation[F, ComposeDecided]):
         film = _film(decided.model_dump_json())
         assert decided.spec
         if chunk.start is None or chunk.stop is None:
-            yield from _sound(film, path, chunk.size)
+            yield from _sound(film, decided, path, chunk.size)
             return
         yield from _pictures(film, decided.spec, chunk.start, chunk.stop, path)
 
@@ -170,14 +172,14 @@ class FilmOperation(Operation[F, ComposeDecided]):
 
         if not path.is_file():
             return False
-        with path.open("rb") as file:
-            return file.read(4) == b"RIFF" or parts.is_complete(path)
+        return parts.is_complete(path) if parts.is_part(path) else path.stat().st_size > 0
 
     def join(
         self, request: Request[F], decided: ComposeDecided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
-        from cinemill.film import kept
+        from cinemill.film import kept, sound, timeline
         from cinemill.media import read, write
+        from cinemill.media.tracks import Carry
 
         assert output
         if decided.spec is None:
@@ -187,8 +189,10 @@ class FilmOperation(Operation[F, ComposeDecided]):
         film = _film(decided.model_dump_json())
         *pictures, mix = parts
         info = read.probe(mix)
-        carried = [_carry(info, decided)] if film.line.sounds or film.board.music else []
-        for done in write.assemble(pictures, decided.spec, info, carried, output, decided.format):
+        silent = sound.is_silent(film.line, film.board.music)
+        carried = [] if silent else [Carry(info.tracks[0], "copy")]
+        begins = [first for first, _ in timeline.edges(film.line)]
+        for done in write.assemble(pictures, decided.spec, info, carried, output, decided.format, begins=begins):
             yield min(1.0, done / film.line.seconds)
         kept.tidy()
 
@@ -291,15 +295,11 @@ def _looked_at(board: Storyboard) -> tuple[Storyboard, dict[int, Fraction], froz
     scenes: list[Scene] = []
     lengths: dict[int, Fraction] = {}
     heard: set[int] = set()
-    checked: set[Path] = set()
     notes: list[str] = []
     for index, scene in enumerate(board.scenes):
         name = timeline.called(board, index)
         if scene.picture and clips.is_animated(scene.picture):
             scene = scene.model_copy(update={"video": scene.picture, "picture": None})
-        if scene.picture and scene.picture not in checked:
-            _check_picture(scene.picture)
-            checked.add(scene.picture)
         if scene.video:
             facts = clips.facts(scene, name)
             lengths[index] = facts.seconds
@@ -310,13 +310,6 @@ def _looked_at(board: Storyboard) -> tuple[Storyboard, dict[int, Fraction], froz
                 notes.append(f"{name}: the video lasts {float(facts.seconds):.2f} s of {asked:g} s and {how}.")
         scenes.append(scene)
     return board.model_copy(update={"scenes": tuple(scenes)}), lengths, frozenset(heard), notes
-
-
-def _check_picture(path: Path) -> None:
-    """Raises DecodeFailed before the work begins."""
-    from cinemill.film import stills
-
-    stills.read_rgb(path)
 
 
 def _timed(board: Storyboard, videos: dict[int, Fraction], heard: frozenset[int]) -> tuple[Timeline, Any, list[str]]:
@@ -412,6 +405,18 @@ def _film(decided: str) -> Film:
     return Film(board, line, shown, told.family)
 
 
+def _check_pictures(film: Film, spec: VideoSpec) -> None:
+    """Raises DecodeFailed before the work begins, for a picture that no piece that is kept was made of."""
+    from cinemill.film import kept, stills, timeline
+
+    stored = spec.model_dump_json()
+    wanted = [edge for edge in timeline.edges(film.line) if not kept.has(film.digest(*edge, stored))]
+    shots = [shot for first, _ in wanted for shot in timeline.shown_at(film.line, first)]
+    for picture in dict.fromkeys(film.board.scenes[shot.scene].picture for shot in shots):
+        if picture:
+            stills.read_rgb(picture)
+
+
 def _pictures(film: Film, spec: VideoSpec, first: int, stop: int, path: Path) -> Iterator[int]:
     """A scene or a transition: as it was kept, or made and kept."""
     from cinemill.film import kept
@@ -429,7 +434,8 @@ def _pictures(film: Film, spec: VideoSpec, first: int, stop: int, path: Path) ->
             write.durable(passing, kept.place(digest))
         finally:
             passing.unlink(missing_ok=True)
-    yield from kept.taken(digest, path, first)
+    kept.take(digest, path)
+    yield stop - first
 
 
 def _prepare(film: Film, stored: str, first: int) -> None:
@@ -447,27 +453,38 @@ def _quietly(film: Film, first: int) -> None:
         film.prepare(first)
 
 
-def _sound(film: Film, path: Path, size: int) -> Iterator[int]:
-    from cinemill.film import sound
+def _sound(film: Film, decided: ComposeDecided, path: Path, size: int) -> Iterator[int]:
+    """The film's sound: as it was kept, or mixed and kept."""
+    from cinemill.film import kept, sound
+    from cinemill.media import write
     from cinemill.notices import tell
 
     yield 0
-    levels = sound.write(film.line, film.board.music, film.board.output.loudness, path)
-    if levels and levels[0].lufs is not None:
-        tell(f"The sound was {levels[0].describe()} and is {levels[1].describe()}.")
+    asked = (film.line, film.board.music, film.board.output.loudness)
+    stored = decided.format, _codec(decided)
+    digest = sound.digest(*asked, *stored)
+    if not kept.has(digest):
+        passing = kept.passing(digest)
+        try:
+            how = sound.settled(*asked)
+            for done in sound.write(*asked[:2], how, passing, *stored):
+                yield min(size, int(done / film.line.seconds * size))
+            write.durable(passing, kept.place(digest))
+        finally:
+            passing.unlink(missing_ok=True)
+        if how and how.before.lufs is not None:
+            tell(f"The sound was {how.before.describe()} and is {how.after.describe()}.")
+    kept.take(digest, path)
     yield size
 
 
-def _carry(info: Any, decided: ComposeDecided) -> Any:
-    """What becomes of the mix in the film's container."""
-    from cinemill.media.tracks import Carry
-
+def _codec(decided: ComposeDecided) -> str:
+    """What the mix is stored as in the film's container."""
     assert decided.spec
     archive = decided.spec.codec in ("ffv1", "prores")
     lossless = {"mov": "pcm_s24le", "matroska": "flac", "nut": "flac"}
     usual = {"webm": "libopus"}.get(decided.format, "aac")
-    codec = lossless.get(decided.format, usual) if archive else usual
-    return Carry(info.tracks[0], "convert", codec)
+    return lossless.get(decided.format, usual) if archive else usual
 
 
 def _about(board: Storyboard, line: Timeline) -> Iterator[str]:
