@@ -55,15 +55,21 @@ class Cinemill:
             **environment,
         }
 
-    def __call__(self, *arguments: object, before: Callable[[], None] | None = None, **environment: str) -> Said:
-        """Run to the end. `before` is called in the child, before the command."""
+    def __call__(
+        self,
+        *arguments: object,
+        before: Callable[[], None] | None = None,
+        patience: float = PATIENCE,
+        **environment: str,
+    ) -> Said:
+        """Run to the end, within seconds of `patience`. `before` is called in the child, before the command."""
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=patience,
             preexec_fn=before,
             check=False,
         )

@@ -257,7 +257,7 @@ def test_a_change_to_one_scene_of_twenty_costs_about_a_twentieth(folder: Path) -
         """Seconds of all processors: those of the clock are not to be relied on beside other tests."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         said = command(
-            "compose", story(folder, *scenes, **common), "-o", "film.mp4", "--overwrite", "--json", timeout=1500
+            "compose", story(folder, *scenes, **common), "-o", "film.mp4", "--overwrite", "--json", patience=1500
         )
         assert said.code == 0, said.err
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
