@@ -61,5 +61,7 @@ assert abs(coded.astype(int) - dark).mean() < 4
 found = next(one for one in catalogue.whole()["filters"] if one["name"] == "negative")
 assert found["params"][0]["name"] == "strength"
 assert "### negative" in reference.page()
+from cinemill.surfaces.web import fields
+assert ("negative: Turn light into dark.", "negative=strength:1") in fields.steps()
 """
     said(sys.executable, "-c", script)

@@ -1,6 +1,7 @@
 """Environments of engines: made by uv from pinned names, under the data directory, keyed by their pins and interpreter.
 
 An environment whose pins have changed is another environment; the old one is removed when the new one is ready.
+uv is 38 MB and of no use without a network: where it is not, it is fetched with the first engine.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from packaging.specifiers import SpecifierSet
 
@@ -71,6 +74,9 @@ def install(engine: Engine) -> Iterator[str]:
     folder = environment(engine)
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if uv_program() is None:
+        yield "fetching uv, which makes environments"
+        _fetch_uv(engine)
     yield f"making an environment for {engine.name} with {python}"
     _uv(engine, "venv", "--python", str(python), str(folder))
     yield f"installing packages, about {engine.size_mb} MB"
@@ -129,21 +135,52 @@ def _version(python: Path) -> str | None:
     return done.stdout.strip()
 
 
-def _uv(engine: Engine, *arguments: str) -> None:
-    import uv
+_UV: Final = "uv>=0.8"
 
+
+def _uv(engine: Engine, *arguments: str) -> None:
     # uv does not read pip's settings; where these name a mirror or a certificate it needs them too.
     told_to_pip = {"UV_FIND_LINKS": "PIP_FIND_LINKS", "UV_DEFAULT_INDEX": "PIP_INDEX_URL", "SSL_CERT_FILE": "PIP_CERT"}
     environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     for ours, pips in told_to_pip.items():
         if pips in os.environ:
             environ.setdefault(ours, os.environ[pips])
-    done = subprocess.run([uv.find_uv_bin(), *arguments], env=environ, capture_output=True, text=True, check=False)
+    program = uv_program()
+    if program is None:
+        raise MissingEngine(f"engine {engine.name} cannot be installed without uv: `pip install uv`, and try again.")
+    _run(engine, [program, *arguments], environ)
+
+
+def _run(engine: Engine, command: list[str], environ: dict[str, str]) -> None:
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join(done.stderr.split())[-600:]
         if "No space left" in said:
             raise DiskFull(f"no room for engine {engine.name} in {settings().data_dir}.")
         raise MissingEngine(f"engine {engine.name} cannot be installed: {said}", engine=engine.name)
+
+
+def uv_program() -> str | None:
+    """uv as it comes with this environment, is on the path, or was fetched; None where it is nowhere."""
+    try:
+        import uv
+    except ImportError:
+        path = os.pathsep.join([os.environ.get("PATH", ""), str(_fetched() / "bin"), str(_fetched() / "Scripts")])
+        return shutil.which("uv", path=path)
+    return uv.find_uv_bin()
+
+
+def _fetched() -> Path:
+    return settings().data_dir / "engines" / "uv"
+
+
+def _fetch_uv(engine: Engine) -> None:
+    """By the pip of this environment; where it has none, people are asked to."""
+    if find_spec("pip") is None:
+        return
+    shutil.rmtree(_fetched(), ignore_errors=True)  # what was cut off
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+    _run(engine, [*pip, "--target", str(_fetched()), _UV], dict(os.environ))
 
 
 def examine(engine: Engine) -> dict[str, Any]:

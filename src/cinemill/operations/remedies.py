@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cinemill.operations.wishes import Restore
 
 ORDER = (
+    "simulate",  # what frames are marked as
     "inpaint",
     "dropouts",
     "head-switch",

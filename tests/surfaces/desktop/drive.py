@@ -1,8 +1,14 @@
-"""Drives the window as its user does: `drive.py first|second FOLDER FILM PICTURES`. Any assertion ends it with 1."""
+"""Drives the window as its user does: `drive.py first|second|panel FOLDER FILM PICTURES`. Any assertion ends it with 1.
+
+`panel` wants a session's bus, on which it starts a panel to show the icon and the notices.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -46,11 +52,57 @@ class Pulse:
         self.longest, self.last = max(self.longest, now - self.last), now
 
 
+class Panel:
+    """The desktop's panel, a process of its own: `said` is what it said so far."""
+
+    def __init__(self) -> None:
+        words = [sys.executable, str(Path(__file__).with_name("panel.py"))]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.said: list[dict[str, Any]] = [json.loads(self.process.stdout.readline())]
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+    def order(self, words: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+
+    def look(self) -> dict[str, Any]:
+        """The icon and its menu as they are now; the application has to tell, so it goes on meanwhile."""
+        before, end = len(self.said), time.monotonic() + PATIENCE
+        self.order("look")
+        while True:
+            found = {key: value for one in self.said[before:] for key, value in one.items()}
+            if {"tip", "menu"} <= found.keys():
+                return found
+            assert time.monotonic() < end, "the icon does not answer"
+            QTest.qWait(20)
+
+    def busy(self) -> dict[str, Any]:
+        """What `look` finds once some of a job is done."""
+        found = self.look()
+        return found if found["menu"][0].partition("%")[0].strip("0").isdigit() else {}
+
+    def notice(self) -> list[str]:
+        return next((one["notice"] for one in self.said if "notice" in one), [])
+
+    def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Driver:
     def __init__(self, folder: Path, pictures: Path) -> None:
         self.pictures = pictures
         self.notices: list[tuple[str, str]] = []
         self.gone = False
+        self.panel: Any = None
         self.desktop = Desktop(folder)
         self.desktop.tray.notified.connect(lambda *words: self.notices.append(words))
         self.desktop.link.gone.connect(lambda: setattr(self, "gone", True))
@@ -136,12 +188,43 @@ def second(driver: Driver, film: Path) -> None:
     assert desktop.farewell is None
 
 
+def panel(driver: Driver, film: Path) -> None:
+    """What a panel shows while the window is hidden, and what its user's clicks do."""
+    desktop, shown = driver.desktop, driver.panel
+    assert desktop.tray.is_there
+    idle = shown.look()
+    assert (idle["tip"], idle["menu"]) == ("cinemill", ["No jobs", "Show the studio", "Quit"])
+    sheet = driver.drop(film.with_name("long.mkv"))
+    sheet.operation.setCurrentText("restore")
+    QTest.mouseClick(sheet.buttons.button(QDialogButtonBox.StandardButton.Ok), LEFT)
+    busy = until(shown.busy, "progress is shown")
+    assert busy["menu"][0].endswith("%, Restore long.mkv"), busy
+    assert busy["picture"] != idle["picture"]  # the ring
+    for click in ("press icon", "choose Show the studio"):
+        desktop.window.hide()
+        shown.order(click)
+        until(desktop.window.isVisible, click)
+    desktop.window.hide()
+    assert until(shown.notice, "a notice is shown") == ["Restore long.mkv: done", "long.restore.mkv"]
+    assert until(shown.look, "the icon is looked at")["menu"][0] == "No jobs"
+    assert shown.look()["picture"] == idle["picture"]
+    assert not desktop.window.isVisible()
+    shown.order("press notice")
+    until(desktop.window.isVisible, "press notice")
+    shown.order("choose Quit")
+    until(lambda: driver.gone, "it left")
+
+
 if __name__ == "__main__":
     phase, folder, film, pictures = sys.argv[1], *map(Path, sys.argv[2:5])
+    up = Panel() if phase == "panel" else None  # before Qt asks whether there is one
     made = QApplication(sys.argv[:1])
     made.setQuitOnLastWindowClosed(False)
     driver = Driver(folder, pictures)
-    {"first": first, "second": second}[phase](driver, film)
+    driver.panel = up
+    {"first": first, "second": second, "panel": panel}[phase](driver, film)
+    if up:
+        up.close()
     print(f"it stood still for {driver.pulse.longest:.2f} s at most", flush=True)
     assert driver.pulse.longest < STILL
     print("all is well", flush=True)

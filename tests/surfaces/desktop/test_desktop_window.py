@@ -29,9 +29,10 @@ def qt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with Qt; everything else it finds in this environment."""
     folder = tmp_path_factory.mktemp("qt")
     indexes = {ours: os.environ[pips] for ours, pips in TOLD_TO_PIP.items() if pips in os.environ}
+    into = ["--python", str(folder / "bin/python"), "-c", str(ROOT / "constraints.txt")]
     for words in (
         ["venv", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--python", str(folder / "bin/python"), "-c", str(ROOT / "constraints.txt"), "PySide6"],
+        ["pip", "install", *into, "PySide6", "jeepney"],
     ):
         subprocess.run([uv.find_uv_bin(), *words], env={**indexes, **os.environ}, check=True)
     return folder / "bin" / "python"
@@ -51,27 +52,44 @@ def screen() -> Iterator[str]:
     server.wait()
 
 
-def test_it_opens_takes_files_works_tells_asks_before_it_leaves_and_goes_on(
-    qt: Path, screen: str, tmp_path: Path
-) -> None:
-    pictures = Path(os.environ.get("CINEMILL_TEST_PICTURES") or tmp_path / "pictures")
-    pictures.mkdir(exist_ok=True)
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """A folder with a short and a longer one."""
     source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=25", "-f", "lavfi", "-i", "sine", "-c:v", "libx264"]
     for name, seconds in (("film.mp4", 3), ("long.mkv", 40)):
         clips.run(*source, "-t", seconds, "-pix_fmt", "yuv420p", "-c:a", "aac", tmp_path / name)
+    return tmp_path
+
+
+def driven(qt: Path, screen: str, films: Path, phase: str, *within: str) -> None:
+    """Drive the window through a phase, started by `within`."""
+    pictures = Path(os.environ.get("CINEMILL_TEST_PICTURES") or films / "pictures")
+    pictures.mkdir(exist_ok=True)
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("CINEMILL_")},
-        **{f"CINEMILL_{name.upper()}_DIR": str(tmp_path / name) for name in ("state", "data", "cache")},
-        "CINEMILL_CONFIG": str(tmp_path / "settings.toml"),
-        "GRADIO_TEMP_DIR": str(tmp_path / "arrivals"),
+        **{f"CINEMILL_{name.upper()}_DIR": str(films / name) for name in ("state", "data", "cache")},
+        "CINEMILL_CONFIG": str(films / "settings.toml"),
+        "GRADIO_TEMP_DIR": str(films / "arrivals"),
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), sysconfig.get_paths()["purelib"]]),
         "DISPLAY": screen,
         "QTWEBENGINE_DISABLE_SANDBOX": "1",
         "QTWEBENGINE_CHROMIUM_FLAGS": "--disable-gpu",
     }
-    for phase in ("first", "second"):
-        words = [Path(__file__).with_name("drive.py"), phase, tmp_path / "studio", tmp_path / "film.mp4", pictures]
-        done = subprocess.run([qt, *words], env=environment, capture_output=True, text=True, timeout=900, check=False)
-        print(done.stdout)
-        assert "all is well" in done.stdout, done.stdout + done.stderr
-    assert (tmp_path / "long.restore.mkv").is_file()
+    words = [*within, qt, Path(__file__).with_name("drive.py"), phase, films / "studio", films / "film.mp4", pictures]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    print(done.stdout)
+    assert "all is well" in done.stdout, done.stdout + done.stderr
+
+
+def test_it_opens_takes_files_works_tells_asks_before_it_leaves_and_goes_on(qt: Path, screen: str, films: Path) -> None:
+    driven(qt, screen, films, "first")
+    driven(qt, screen, films, "second")
+    assert (films / "long.restore.mkv").is_file()
+
+
+@pytest.mark.skipif(shutil.which("dbus-run-session") is None, reason="no bus; apt-get install dbus-daemon")
+def test_a_panel_shows_how_far_it_is_and_that_it_is_done_and_its_clicks_are_heard(
+    qt: Path, screen: str, films: Path
+) -> None:
+    driven(qt, screen, films, "panel", "dbus-run-session", "--")
+    assert (films / "long.restore.mkv").is_file()

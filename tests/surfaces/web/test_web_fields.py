@@ -10,8 +10,9 @@ import pytest
 
 gr = pytest.importorskip("gradio", reason="gradio is not installed")
 
-from cinemill.catalogue import operations  # noqa: E402
-from cinemill.errors import OpenFailed  # noqa: E402
+from cinemill.catalogue import filters, operations  # noqa: E402
+from cinemill.errors import InvalidParams, OpenFailed  # noqa: E402
+from cinemill.filters import text  # noqa: E402
 from cinemill.jobs.queue import Queue  # noqa: E402
 from cinemill.surfaces.web import fields, workspace  # noqa: E402
 from cinemill.surfaces.web.desk import people  # noqa: E402
@@ -79,3 +80,15 @@ def test_files_beyond_the_studio_are_refused(tmp_path: Path) -> None:
 def test_sentences_name_files_without_their_folders() -> None:
     assert people(OpenFailed("/tmp/a b/x/film.mp4 is not there.")).endswith("film.mp4 is not there.")
     assert people(OpenFailed("0 / 1 and http://host/path/x stay.")) == "0 / 1 and http://host/path/x stay."
+
+
+def test_every_filter_is_a_step_to_choose_and_one_that_its_parameters_take() -> None:
+    steps = dict(zip(filters, (step for _, step in fields.steps())))
+    assert steps["fit"] == "fit=width:…:height:…"
+    assert steps["deflicker"] == "deflicker=window:15"
+    for name, step in steps.items():
+        try:
+            filters.get(name).params.of({}, name)
+        except InvalidParams:  # it must be told more
+            continue
+        assert text.chain(step).steps[0].filter is filters.get(name)

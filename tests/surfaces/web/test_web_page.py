@@ -132,7 +132,14 @@ def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse
     tab(page, "Toolbox")
     page.locator("#toolbox-tool").get_by_label("Process").check()
     give(page, films / "long.mp4")
-    page.locator("#tool-process").get_by_label("Chain").fill("pencil")
+    chain = page.locator("#tool-process").get_by_label("Chain")
+    chain.fill("deflicker,")
+    page.locator("#tool-process").get_by_label("Add a filter").fill("pencil")
+    page.get_by_role("option", name="pencil: ").click()
+    page.wait_for_function(
+        "document.querySelector('#tool-process textarea').value.startsWith('deflicker,pencil=strength:1')"
+    )
+    written = chain.input_value()
     page.locator("button#run-process").click()
     badge(page, "Process long.mp4", "running").get_by_text("left").wait_for()
     page.reload()
@@ -140,7 +147,7 @@ def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse
     page.locator("#toolbox-tool").get_by_label("Process").check()
     card = badge(page, "Process long.mp4", "running")
     assert card.get_by_role("progressbar").get_attribute("aria-valuenow") is not None
-    assert page.locator("#tool-process").get_by_label("Chain").input_value() == "pencil"
+    assert page.locator("#tool-process").get_by_label("Chain").input_value() == written
     card.get_by_role("button", name="Pause").click()
     badge(page, "Process long.mp4", "paused").get_by_role("button", name="Go on").click()
     badge(page, "Process long.mp4", "running").get_by_role("button", name="Cancel").click()

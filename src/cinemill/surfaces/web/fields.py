@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from pydantic.fields import FieldInfo
 
-from cinemill.catalogue import Params, extra, file_kinds, span
+from cinemill.catalogue import Params, extra, file_kinds, filters, span
 from cinemill.errors import CinemillError
 from cinemill.surfaces.forms import Entry, entries
 
@@ -179,8 +179,39 @@ def component(entry: Entry, info: FieldInfo) -> Any:
     if entry.name == "language":
         choices = [("found by itself", ""), *((code, code) for code in _LANGUAGES)]
         return gr.Dropdown(choices, value="", allow_custom_value=True, **told)
+    if entry.name == "chain":
+        return _chain(entry, told)
     lines = 3 if entry.name in _LONG else 1
     return gr.Textbox(in_field(entry.default, str), lines=lines, max_lines=12, **told)
+
+
+_ADD = "(chain, step) => [step ? [chain.trim().replace(/,$/, ''), step].filter(Boolean).join(',') : chain, '']"
+
+
+def _chain(entry: Entry, told: dict[str, Any]) -> Any:
+    """A field for a chain, and a menu that writes filters into it."""
+    with gr.Column():
+        written = gr.Textbox(in_field(entry.default, str), lines=3, max_lines=12, **told)
+        choices = [("choose one", ""), *steps()]
+        menu = gr.Dropdown(choices, value="", label="Add a filter", filterable=True, elem_classes="cm-add-filter")
+        menu.input(None, [written, menu], [written, menu], js=_ADD, api_visibility="private")
+    return written
+
+
+def steps() -> list[tuple[str, str]]:
+    """Every filter as a menu tells it, and as a step of a chain: with what it must be told, left open as `…`, or with
+    its first parameters at their defaults."""
+    return [(f"{name}: {found.summary}", _step(name, found.params)) for name, found in filters.items()]
+
+
+def _step(name: str, params: type[Params]) -> str:
+    known = entries(params)
+    needed = [f"{one.name}:…" for one in known if one.required]
+    plain = [
+        f"{one.name}:{one.default:g}" for one in known if one.kind == "number" and isinstance(one.default, int | float)
+    ]
+    told = ":".join(needed or plain[:2])
+    return f"{name}={told}" if told else name
 
 
 def _with_help(told: dict[str, Any]) -> str:
