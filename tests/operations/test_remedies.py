@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cinemill.catalogue import filters
 from cinemill.media.types import VideoTrack
-from cinemill.operations import remedies
+from cinemill.operations import advice, remedies
 from cinemill.operations.advice import Advice
 from cinemill.operations.wishes import Restore
 
@@ -100,6 +103,13 @@ def test_taste_comes_last() -> None:
 
 def test_everything_that_was_told_makes_one_chain() -> None:
     assert [step.filter.name for step in remedies.all_of(TAPE).steps][-1] == "crop"
+
+
+def test_whatever_advice_proposes_has_a_place_in_the_order() -> None:
+    written = re.findall(r'"([a-z-]+)["=.]', Path(advice.__file__).read_text("utf-8"))
+    proposed = set(written) & {name.partition(".")[0] for name in filters}
+    assert {"deinterlace", "ivtc", "mark-fields", "denoise"} <= proposed
+    assert proposed <= set(remedies.ORDER)
 
 
 def test_pictures_are_added_before_each_is_enlarged() -> None:

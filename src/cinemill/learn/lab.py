@@ -27,7 +27,6 @@ from cinemill.measure import metrics, moments, sheet
 from cinemill.media import read
 from cinemill.media.types import Frame
 
-Side = Literal["a", "b"]
 Choice = Literal["a", "b", "same"]
 WORDS: Final = ("left", "right", "same", "a", "b")
 """What may be chosen: by place on the sheet, or by the order in which settings were given."""

@@ -26,7 +26,6 @@ from cinemill.media.types import Audio, Frame
 from cinemill.media.write import said_plainly
 
 Kind = Literal["archive", "quick"]
-MATROSKA: Final = ".mkv"
 _OPTIONS: Final = {"cluster_time_limit": "500", "flush_packets": "1"}
 """Milliseconds that a crash may cost, and nothing kept back after them."""
 _UNIT: Final = Fraction(1, 1000)

@@ -22,6 +22,7 @@ ORDER = (
     "chroma-align",
     "deinterlace",
     "ivtc",
+    "mark-fields",
     "dirt",
     "scratches",
     "deflicker",

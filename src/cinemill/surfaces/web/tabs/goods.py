@@ -62,7 +62,7 @@ def draw(desk: Desk) -> None:
     """Lay the tab out."""
     widgets.heading(
         "Models & engines",
-        "cinemill works without any of these. They make some things better, and are fetched when you say so.",
+        "Nothing here is needed. Each makes something better, and is fetched when you say so.",
     )
     shop = Shop()
 
