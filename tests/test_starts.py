@@ -73,7 +73,7 @@ def test_the_first_page_works_by_copy_and_paste(cinemill: Cinemill, monkeypatch:
     shutil.rmtree(cinemill.folder / "demo")
 
 
-FUSSY = {"resync-subtitles"}
+FUSSY = {"resync-subtitles", "sync"}
 """Those that refuse two seconds of speech, and rightly: their tests have more."""
 SUBTITLES = "1\n00:00:00,500 --> 00:00:03,000\nThe birch canoe slid on the smooth planks.\n"
 

@@ -87,9 +87,9 @@ def test_clean_pictures_are_left_as_they_are(clean: Path, tmp_path: Path) -> Non
 
 def test_whole_pictures_that_are_marked_as_fields_are_marked_as_what_they_are(clean: Path, tmp_path: Path) -> None:
     marked, made = tmp_path / "marked.mkv", tmp_path / "made.mkv"
-    cinemill.run("process", clean, marked, chain="simulate.flags=field_order:tff", codec="ffv1")
+    cinemill.run("process", clean, marked, chain="mark-fields=field_order:tff", codec="ffv1")
     steps, _ = restored(marked, made)
-    assert steps[0] == "simulate.flags"
+    assert steps == ["mark-fields"]
     assert not any(step.startswith("deinterlace") for step in steps)
     assert {frame.field_order for frame in islice(read.frames(read.probe(made)), 5)} == {"progressive"}
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from cinemill.operations.wishes import Restore
 
 ORDER = (
-    "simulate",  # what frames are marked as
     "inpaint",
     "dropouts",
     "head-switch",

@@ -63,7 +63,10 @@ class SyncOperation(SoundOperation[Sync]):
         theirs = channels(other, read.sound_of(other, request.params.reference_track - 1))
         found = drift.drift(channels(info, track), theirs, request.params.most_offset)
         if found is None:
-            raise UnsupportedMedia(f"{info.path} and {reference} do not sound alike; nothing can be told from them.")
+            raise UnsupportedMedia(
+                f"{info.path} and {reference} do not sound alike, or for less than four seconds; nothing can be told "
+                "from them."
+            )
         stretches = [[one.start, one.offset, one.slope] for one in found.stretches]
         steps = [{"at": round(at, 3), "seconds": round(size, 4)} for at, size in found.steps]
         facts = {"offset": round(found.stretches[0].offset, 4), "drift_ppm": round(found.stretches[0].slope * 1e6, 1)}
