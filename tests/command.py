@@ -59,17 +59,17 @@ class Cinemill:
         self,
         *arguments: object,
         before: Callable[[], None] | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = None,
         **environment: str,
     ) -> Said:
-        """Run to the end, within seconds of `patience`. `before` is called in the child, before the command."""
+        """Run to the end, within seconds of `patience`, else PATIENCE. `before` is called in the child, before the command."""
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=patience,
+            timeout=PATIENCE if patience is None else patience,
             preexec_fn=before,
             check=False,
         )
