@@ -62,7 +62,7 @@ class Cinemill:
         patience: float | None = None,
         **environment: str,
     ) -> Said:
-        """Run to the end within `patience` seconds, else PATIENCE. `before` is called in the child, before the command."""
+        """Run to the end within `patience` seconds, else PATIENCE. `before` is called in the child, before that."""
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
