@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import speech
 
+from cinemill.media.cues.emphasis import placed
 from cinemill.media.cues.layout import lay_out
 from cinemill.media.cues.lint import lint
 from cinemill.media.cues.packed import Packed, packed
@@ -72,12 +73,16 @@ def test_no_rule_that_can_always_be_kept_is_broken(
 
 @settings(max_examples=60, deadline=None)
 @given(speech(), presets, rates)
-def test_words_stay_in_order_and_inside_their_cue(spoken: Transcript, preset: str, rate: Fraction | None) -> None:
+def test_words_stay_in_order_and_are_shown_inside_their_cue(
+    spoken: Transcript, preset: str, rate: Fraction | None
+) -> None:
     for cue in lay_out(spoken, rules(preset, spoken.language), frame_rate=rate).cues:
         times = [time for word in cue.words for time in (word.start, word.end)]
         assert times == sorted(times)
-        assert cue.start <= times[0]
         assert times[-1] <= cue.end
+        shown = [time for word, _, _ in placed(cue) for time in (word.start, word.end)]
+        assert shown == sorted(shown)
+        assert all(cue.start <= time <= cue.end for time in shown)
 
 
 @settings(max_examples=40, deadline=None)
@@ -231,6 +236,50 @@ def test_times_come_one_after_another_as_they_come_together(
         clock += (pause + length) * scale
     places = sorted(map(grid.at, cuts))
     assert list(streamed(spans, limits, places)) == times(spans, limits, places)
+
+
+def readable(found: list[tuple[int, int]], spans: list[Span], limits: Limits) -> list[bool]:
+    return [end - start >= limits.need(span) for (start, end), span in zip(found, spans)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3000), st.integers(400, 5000), st.integers(0, 8000)), min_size=1, max_size=60),
+    st.sampled_from(["bbc", "dcmp"]),
+)
+def test_borrowed_time_costs_nobody_what_they_had(told: list[tuple[int, int, int]], preset: str) -> None:
+    """As many cues can be read as without it and more, and none is further from its words than the rules let it be."""
+    limits = Limits.of(rules(preset, "en"), Grid())
+    spans: list[Span] = []
+    clock = 2000
+    for pause, length, need in told:
+        length = max(length, limits.shortest + limits.gap)
+        spans.append(Span(clock + pause, clock + pause + length, need))
+        clock += pause + length
+    strict = readable(times(spans, replace(limits, drift=0)), spans, limits)
+    found = times(spans, limits)
+    lent = readable(found, spans, limits)
+    assert sum(lent) >= sum(strict)
+    assert all(abs(start - span.start) <= limits.drift + 1 for (start, _), span in zip(found, spans))
+
+
+def test_text_that_is_long_for_its_time_borrows_from_what_is_before_and_after() -> None:
+    limits = Limits.of(rules("bbc", "en"), Grid())
+    spoken = Span(5000, 6000, 2500), Span(6000, 10_000, 3000)
+    assert times([Span(0, 1000, 900), *spoken], limits) == [(0, 1000), (3500, 6000), (6000, 10_000)]
+    assert times([Span(0, 4500, 900), *spoken], limits) == [(0, 4500), (4500, 7000), (7000, 10_000)]
+    assert times([Span(0, 5000, 5000), *spoken], limits) == [(0, 5000), (5000, 7500), (7500, 10_500)]
+
+
+def test_a_finding_of_reading_speed_says_what_stands_in_its_way() -> None:
+    words = said("Nobody knew what had happened to any of them on that day so long ago.", pace=20)
+    done = lay_out(transcript(words, said("No.", start=words[-1].end + 9)), rules("dcmp", "en"))
+    told = [str(one) for one in lint(done, rules("dcmp", "en")) if one.rule == "speed"]
+    assert told
+    assert any("it is spoken that fast, and the next one leaves no room" in one for one in told), told
+    cue = Cue(0, 1000, ("Nobody knew what had happened.",))
+    (alone,) = lint(Transcript((cue, Cue(2000, 4000, ("No.",)))), rules("bbc", "en"))[:1]
+    assert "it could stay" in str(alone)
 
 
 def test_cues_that_are_packed_come_out_equal() -> None:

@@ -6,6 +6,6 @@ ENGINE = declare(
     "demucs",
     file=__file__,
     summary="Demucs: voice, drums, bass and the rest of a recording, each by itself.",
-    python=">=3.12,<3.14",
+    python=">=3.11,<3.14",
     size_mb=3000,
 )

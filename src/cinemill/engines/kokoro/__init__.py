@@ -6,7 +6,7 @@ ENGINE = declare(
     "kokoro",
     file=__file__,
     summary="Kokoro: voices that sound human, in English and eight more languages, with the time of every word.",
-    python=">=3.12,<3.13",
+    python=">=3.11,<3.13",
     size_mb=3500,
 )
 

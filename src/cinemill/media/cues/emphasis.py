@@ -86,7 +86,10 @@ def merged(stretches: Iterable[tuple[str, int, int]]) -> tuple[Mark, ...]:
 
 
 def placed(cue: Cue) -> list[tuple[Word, int, int]]:
-    """Each word with where it stands in the cue's text; empty where the words are not those of the text."""
+    """Each word with where it stands in the cue's text; empty where the words are not those of the text.
+
+    Their times are inside the cue's, which may come later than its first word: karaoke ends with its cue.
+    """
     text, at = cue.text, 0
     found: list[tuple[Word, int, int]] = []
     for word in cue.words:
@@ -94,8 +97,14 @@ def placed(cue: Cue) -> list[tuple[Word, int, int]]:
         if start < 0:
             return []
         at = start + len(word.text)
-        found.append((word, start, at))
+        found.append((_inside(word, cue), start, at))
     return found
+
+
+def _inside(word: Word, cue: Cue) -> Word:
+    times = (min(max(time, cue.start), max(cue.start, cue.end)) for time in (word.start, word.end))
+    start, end = times
+    return word if (start, end) == (word.start, word.end) else replace(word, start=start, end=end)
 
 
 def highlighted(transcript: Transcript) -> Transcript:

@@ -328,7 +328,8 @@ class _Table:
         begins, ends = self.grid.ms(start), self.grid.ms(end)
         words = [word for atom in self.atoms[piece.start : piece.stop] for word in atom.words]
         speaker = None if piece.dialogue else self.atoms[piece.start].speaker
-        return Cue(begins, ends, self.shown(piece), speaker, tuple(_clamped(words, begins, ends)))
+        said = _ordered(words, min(begins, words[0].start), ends)
+        return Cue(begins, ends, self.shown(piece), speaker, tuple(said))
 
     def shown(self, piece: _Piece) -> tuple[str, ...]:
         edges = [piece.start, *piece.breaks, piece.stop]
@@ -352,8 +353,8 @@ def _way(came: Sequence[_Piece | None], at: int) -> list[_Piece]:
     return pieces[::-1]
 
 
-def _clamped(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
-    """The words inside their cue, in order: karaoke has to end with its cue."""
+def _ordered(words: Sequence[Word], start: int, end: int) -> Iterator[Word]:
+    """The words in order and none after its cue. One before it stays there: the cue may come late, the word did not."""
     last = start
     for word in words:
         begins = min(max(word.start, last), end)

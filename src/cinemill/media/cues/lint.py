@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise, zip_longest
 from typing import Any, Literal
 
 from cinemill.media import clock
@@ -85,15 +85,15 @@ def lint(
     cues = transcript.cues
     found = [
         Finding(rule, number + 1, cue.start, said, RULES[rule][0])
-        for number, cue in enumerate(cues)
-        for rule, said in (*_of_cue(cue, rules, grid), *_late(cue, rules, grid, bool(cuts)))
+        for number, (cue, ahead) in enumerate(zip_longest(cues, islice(cues, 1, None)))
+        for rule, said in (*_of_cue(cue, ahead, rules, grid), *_late(cue, rules, grid, bool(cuts)))
     ]
     between = [*_between(cues, Limits.of(rules, grid), grid), *_moved(cues, rules, grid, cuts)]
     found += [Finding(rule, number + 1, cues[number].start, said, RULES[rule][0]) for number, rule, said in between]
     return sorted(found, key=lambda one: (one.cue, list(RULES).index(one.rule)))
 
 
-def _of_cue(cue: Cue, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
+def _of_cue(cue: Cue, ahead: Cue | None, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
     if not any(line.strip() for line in cue.lines):
         yield "empty", "it shows nothing"
     if cue.start < 0:
@@ -104,13 +104,13 @@ def _of_cue(cue: Cue, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
             f"it ends {cue.start - cue.end} ms before it begins" if cue.end < cue.start else "it has no time",
         )
     else:
-        yield from _lengths(cue, rules, grid)
+        yield from _lengths(cue, ahead, rules, grid)
     yield from _layout(cue, rules)
     yield from _speakers(cue, rules)
     yield from _text(cue, rules)
 
 
-def _lengths(cue: Cue, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
+def _lengths(cue: Cue, ahead: Cue | None, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
     limits = Limits.of(rules, grid)
     length = grid.at(cue.end) - grid.at(cue.start)
     seconds = (cue.end - cue.start) / 1000
@@ -120,7 +120,9 @@ def _lengths(cue: Cue, rules: Rules, grid: Grid) -> Iterator[tuple[str, str]]:
         yield "long", f"it stays {seconds:.3f} s; {rules.longest / 1000:g} s is the most"
     need = need_of(cue, rules)
     if need - grid.ms(length) > 1 and grid.up(need) > length:
-        yield "speed", _hurry(cue, rules, seconds)
+        room = grid.at(ahead.start) - limits.gap - grid.at(cue.end) if ahead else limits.longest
+        longer = min(room, limits.longest - length)
+        yield "speed", f"{_hurry(cue, rules, seconds)}; {_why(cue, rules, need, grid.ms(longer))}"
 
 
 def _late(cue: Cue, rules: Rules, grid: Grid, moved: bool) -> Iterator[tuple[str, str]]:
@@ -147,6 +149,17 @@ def _hurry(cue: Cue, rules: Rules, seconds: float) -> str:
         return f"{_shown(cue, rules) / seconds:.1f} characters a second; {rules.cps:g} is the most"
     words = sum(len(line.split()) for line in cue.lines)
     return f"{words / seconds * 60:.0f} words a minute; {rules.wpm:g} is the most"
+
+
+def _why(cue: Cue, rules: Rules, need: float, longer: int) -> str:
+    """What stands in the way of reading it in time. `longer`: ms that it could stay longer."""
+    if longer > 0:
+        return f"it could stay {longer / 1000:.3f} s longer"
+    if need > rules.longest:
+        return f"it takes {need / 1000:.1f} s to read and may stay {rules.longest / 1000:g} s: part it"
+    said = cue.words[-1].end - cue.words[0].start if cue.words else 0
+    spoken = "it is spoken that fast, and " if 0 < said < need else ""
+    return f"{spoken}the next one leaves no room"
 
 
 def _layout(cue: Cue, rules: Rules) -> Iterator[tuple[str, str]]:

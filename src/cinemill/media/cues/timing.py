@@ -1,8 +1,9 @@
 """When cues come and go: long enough to be read, apart from one another, with the cuts of the picture.
 
 Works on a grid: frames where there is a picture, milliseconds where there is none. Words decide when a cue may come;
-what follows decides how long it may stay. Speech that is faster than any rule allows pushes what follows back, because
-a cue that nobody can read helps nobody; `lint` says by how much it is late.
+what follows decides how long it may stay. Text that would be gone before it is read borrows time, as far as the rules
+let a cue be away from its words: out of the silence before it, then from the cue after it, which comes so much later.
+Cues that are too short to be noticed push what follows back in any case; `lint` says by how much it is late.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class Limits:
     linger: int
     snap: int
     clear: int
+    drift: int = 0
+    """How far from its first word a cue may come, before or after, to be read in time."""
 
     @classmethod
     def of(cls, rules: Rules, grid: Grid) -> Limits:
@@ -67,7 +70,12 @@ class Limits:
             linger=grid.frames(rules.linger_frames),
             snap=grid.frames(rules.snap_frames),
             clear=grid.frames(rules.clear_frames),
+            drift=grid.frames(rules.late_frames),
         )
+
+    def need(self, span: Span) -> int:
+        """Places that a cue should stay."""
+        return min(max(span.need, self.shortest), self.longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,46 +92,96 @@ Times = list[tuple[int, int]]
 
 def times(spans: Sequence[Span], limits: Limits, cuts: Sequence[int] = ()) -> Times:
     """In and out of each cue: in order, apart by the gap, neither too short nor too long."""
-    starts = _starts(spans, limits)
-    found: Times = []
-    for number, (span, start) in enumerate(zip(spans, starts)):
-        room = starts[number + 1] - limits.gap if number + 1 < len(starts) else None
-        wished = max(span.end, start + max(span.need, limits.shortest))
-        wished = min(wished, start + limits.longest)
-        found.append((start, wished if room is None else min(wished, room)))
-    return settled(found, [span.need for span in spans], limits, cuts)
+    return _times(list(_begun(spans, limits)), limits, cuts)
 
 
 def streamed(spans: Iterable[Span], limits: Limits, cuts: Sequence[int] = ()) -> Iterator[tuple[int, int]]:
     """What `times` gives, one after another, as soon as nothing that comes later can change it.
 
-    Without cuts a cue waits for the next one; with them, for a pause that no cue can be moved over.
+    Without cuts a cue waits for the next ones that borrow time; with them, for a pause that no cue can be moved over.
     """
     snaps = bool(cuts) and limits.snap > 0
     apart = limits.close + limits.gap + 2 * _ROUNDS * limits.clear
-    held: list[Span] = []
-    due = gone = 0
-    for span in spans:
-        start = max(span.start, due)
-        pushed = replace(span, start=start)
-        due = start + limits.shortest + limits.gap
+    held: list[_Begun] = []
+    gone = 0
+    for one in _begun(spans, limits):
         if held and not snaps:
-            yield times([held.pop(), pushed], limits)[0]
-        elif held and start - gone > apart:
-            yield from times(held, limits, cuts)
+            yield _times([held.pop(), one], limits)[0]
+        elif held and one.start - gone > apart:
+            yield from _times(held, limits, cuts)
             held.clear()
-        held.append(pushed)
-        gone = min(max(span.end, start + max(span.need, limits.shortest)), start + limits.longest)
-    yield from times(held, limits, cuts)
+        held.append(one)
+        gone = max(min(one.span.end, one.start + limits.longest), one.start + limits.need(one.span))
+    yield from _times(held, limits, cuts)
 
 
-def _starts(spans: Sequence[Span], limits: Limits) -> list[int]:
-    starts: list[int] = []
-    due = 0
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What a cue asks for, and when it comes."""
+
+    span: Span
+    start: int
+
+
+def _times(begun: Sequence[_Begun], limits: Limits, cuts: Sequence[int] = ()) -> Times:
+    found: Times = []
+    for number, one in enumerate(begun):
+        room = begun[number + 1].start - limits.gap if number + 1 < len(begun) else None
+        wished = max(min(one.span.end, one.start + limits.longest), one.start + limits.need(one.span))
+        found.append((one.start, wished if room is None else min(wished, room)))
+    return settled(found, [one.span.need for one in begun], limits, cuts)
+
+
+def _begun(spans: Iterable[Span], limits: Limits) -> Iterator[_Begun]:
+    """When each cue comes: with its words, or so much earlier or later that it and those beside it can be read."""
+    last: _Begun | None = None
+    for span, start in _early(spans, limits):
+        if last:
+            read = last.start + limits.need(last.span) + limits.gap
+            start = max(start, last.start + limits.shortest + limits.gap, min(read, span.start + limits.drift))
+        last = _Begun(span, start)
+        yield last
+
+
+_CHAIN = 64
+"""Cues that borrow from each other at most: each waits for the last."""
+
+
+def _early(spans: Iterable[Span], limits: Limits) -> Iterator[tuple[Span, int]]:
+    """When each cue comes where only silence is borrowed: text too long for its time comes before its words, and what
+    is before it goes, or comes, earlier too; a cue that could be read still can."""
+    held: list[tuple[Span, int]] = []
+    free: list[int] = []
+    """How much earlier each may come."""
+    spare: list[int] = []
+    """Time that each has left when it is read; below 0 where it has too little."""
     for span in spans:
-        starts.append(max(span.start, due))
-        due = starts[-1] + limits.shortest + limits.gap
-    return starts
+        start = span.start
+        most = min(limits.drift, start)
+        if held:
+            before, begun = held[-1]
+            start = max(start, begun + limits.shortest + limits.gap)
+            spare.append(start - limits.gap - limits.need(before) - begun)
+            silence = start - limits.gap - max(before.end, begun)
+            most = max(0, min(start - span.start + limits.drift, silence, max(0, free[-1] + spare[-1])))
+            if len(held) == _CHAIN or free[-1] == 0 or most <= max(0, spare[-1]):
+                yield from _moved(held, free, spare)
+                # What the one before this needs itself is no longer free.
+                most = min(most, max(0, spare[-1]))
+                held, free, spare = [], [], []
+        held.append((span, start))
+        free.append(most)
+    yield from _moved(held, free, [*spare, 0])
+
+
+def _moved(held: Sequence[tuple[Span, int]], free: Sequence[int], spare: Sequence[int]) -> Iterator[tuple[Span, int]]:
+    earlier = 0
+    by: list[int] = []
+    for most, left in zip(reversed(free), reversed(spare)):
+        earlier = min(most, max(0, earlier - left))
+        by.append(earlier)
+    for (span, start), moved in zip(held, reversed(by)):
+        yield span, start - moved
 
 
 _ROUNDS = 8
