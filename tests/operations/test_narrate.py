@@ -24,7 +24,7 @@ from cinemill.measure import loudness
 from cinemill.media import audio, read
 from cinemill.media.cues import files
 from cinemill.media.cues.types import Word
-from cinemill.operations import align, script, speakers, speaking
+from cinemill.operations import align, recognise, script, speakers, speaking
 from cinemill.operations.speaking import NarrationOptions
 from cinemill.surfaces import forms
 from command import COMMAND, Cinemill
@@ -237,6 +237,22 @@ def test_what_never_comes_right_is_reported(fault: str, ear: Ear) -> None:
     (note,) = speaking.doubts(found, NarrationOptions(tries=2))
     assert "2 sentences were not understood after 2 tries" in note
     assert "quick brown fox" in note
+
+
+@pytest.mark.parametrize("fault", ["silence", "babble"])
+def test_pocketsphinx_hears_what_is_badly_wrong(fault: str) -> None:
+    """A real listener, and a rough one: what it hears of a good sentence is mostly right."""
+    speaker = Faulty(fault, 2)
+    try:
+        said = script.utterances(SENTENCES[1], "en", 280, 0, 0.7)
+        options = NarrationOptions(max_wer=0.6, tries=2)
+        ear = speaking.Recognised(recognise.PocketSphinx())
+        (take,) = speaking.takes(said, options, speaker, "en", ear)
+    finally:
+        speaker.host.stop()
+    assert take.tries == 2
+    assert take.wer is not None
+    assert take.wer <= 0.6
 
 
 def test_an_engine_that_always_dies_is_named(ear: Ear) -> None:

@@ -20,7 +20,8 @@ from cinemill.errors import EngineTimeout, InvalidParams, NoSuchStream, Unsuppor
 from cinemill.jobs import run as jobs
 from cinemill.jobs.events import PartDone
 from cinemill.media.cues import files
-from cinemill.operations import recognise
+from cinemill.operations import recognise, speakers, speaking
+from cinemill.operations.speaking import NarrationOptions
 from cinemill.surfaces import forms
 from command import Cinemill
 
@@ -60,6 +61,21 @@ def test_synthetic_speech_is_heard_and_timed(tmp_path: Path) -> None:
     assert errors(TRUTH["text"].lower().replace(".", "").split(), [word.text.lower() for word in words]) < 0.75
     assert result["engine"] == "pocketsphinx"
     assert all(a.start <= b.start for a, b in pairwise(words))
+
+
+@pytest.mark.parametrize("voice", ["en-us", "en-gb"])
+def test_a_voice_without_any_noise_is_heard(voice: str) -> None:
+    """Made speech is digitally silent between words, and alone PocketSphinx hears next to nothing of it."""
+    speaker = speakers.speaker(NarrationOptions(engine="espeak"))
+    text = "Please open the window and close the door."
+    spoken = speaker.speak(text, speaker.voice(voice, "en"), "en", 1.0, 1)
+    samples = speaking.for_ears(spoken.samples, spoken.rate)
+    padded = np.concatenate([np.zeros(8000, np.int16), samples])
+    for one in (samples, padded):
+        heard = " ".join(word.text for word in pocketsphinx.recognise(one))
+        assert speaking.errors(text, heard, "en") <= 0.6, heard
+    assert pocketsphinx.recognise(np.zeros(16_000, np.int16)) == []
+    assert pocketsphinx.recognise(np.zeros(0, np.int16)) == []
 
 
 class Counting:

@@ -17,6 +17,12 @@ import wire
 
 RATE = 24000
 REPO = "hexgrad/Kokoro-82M"
+TAGGER = "en_core_web_sm"
+"""spaCy's model, by which Kokoro tells `a record` from `to record`; it is on no index and comes with the weights."""
+SIGNS = {".": ".", "!": ".", "?": ".", ",": ",", "(": "-LRB-", ")": "-RRB-", "$": "$", "#": "#", "\u201c": "``"}
+SIGNS |= {'"': "''", "\u201d": "''", **dict.fromkeys((":", ";", "-", "\u2013", "\u2014", "\u2026", "..."), ":")}
+WORDS = {"the": "DT", "a": "DT", "an": "DT", "i": "PRP", "to": "TO"}
+WORDS |= dict.fromkeys(("in", "on", "at", "by", "of", "for", "from", "with"), "IN")
 
 
 class Service(wire.Service):
@@ -26,14 +32,18 @@ class Service(wire.Service):
         self.model = None
         self.folder = None
         self.pipelines = {}
+        self.may_fetch = False
 
     def describe(self):
         import importlib.metadata as metadata
+        import importlib.util
 
-        return {"kokoro": metadata.version("kokoro"), "torch": metadata.version("torch")}
+        tagger = TAGGER if importlib.util.find_spec(TAGGER) else "a short list of words, until --download"
+        return {"kokoro": metadata.version("kokoro"), "torch": metadata.version("torch"), "tags by": tagger}
 
     def load(self, params):
-        if not params["download"]:
+        self.may_fetch = params["download"]
+        if not self.may_fetch:
             os.environ["HF_HUB_OFFLINE"] = "1"
         import torch
         from kokoro import KModel
@@ -68,6 +78,8 @@ class Service(wire.Service):
         from kokoro import KPipeline
 
         if language not in self.pipelines:
+            if language in "ab":
+                tagging(self.may_fetch)
             self.pipelines[language] = KPipeline(language, REPO, self.model)
         return self.pipelines[language]
 
@@ -90,6 +102,44 @@ class Service(wire.Service):
             place = first + len(token.text)
             found.append([first, place, at + token.start_ts * 1000, at + (token.end_ts or token.start_ts) * 1000])
         return found
+
+
+def tagging(may_fetch):
+    """Make English be tagged: by spaCy's model where it is here or may be fetched, else by a short list of words.
+
+    Kokoro fetches the model itself, asking nobody, and where it cannot, ends the process.
+    """
+    import spacy
+    import spacy.cli
+
+    if spacy.util.is_package(TAGGER):
+        return
+    if may_fetch:
+        try:
+            spacy.cli.download(TAGGER)
+        except (Exception, SystemExit) as error:
+            print(f"{TAGGER} cannot be fetched: {error}", file=sys.stderr)
+    if not spacy.util.is_package(TAGGER):
+        spacy.cli.download = lambda *given, **named: None
+        spacy.load = lambda *given, **named: rough()
+
+
+def rough():
+    """English in words, tagged by their looks."""
+    import spacy
+    from spacy.language import Language
+
+    @Language.component("rough_tags")
+    def tags(doc):
+        for token in doc:
+            looks = "CD" if token.like_num else "NNP" if token.is_title and not token.is_sent_start else "XX"
+            token.tag_ = SIGNS.get(token.text) or WORDS.get(token.lower_, looks)
+        return doc
+
+    english = spacy.blank("en")
+    english.add_pipe("sentencizer")
+    english.add_pipe("rough_tags")
+    return english
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ from cinemill.engines.host import Host
 SECONDS_PER_SECOND = 12.0
 """How much longer than its sound a decode may take; half of it is usual on a slow machine."""
 _PATIENCE = 60.0
+_FRAME = 320
+"""Samples whose loudness is looked at."""
+_FLOOR = 0.01
+"""Of the loudness of all, -40 dB. Of four sentences by three voices of espeak it halves the words got wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,29 @@ _host = Host("pocketsphinx", [sys.executable, str(Path(__file__).with_name("serv
 
 def recognise(samples: Any) -> list[Heard]:
     """What is said in samples at 16 kHz (int16). Raises EngineError; EngineTimeout when it takes too long."""
-    return _run({"task": "recognise"}, samples)
+    import numpy as np
+
+    # In silence alone it hears words too.
+    return _run({"task": "recognise"}, _with_a_floor(samples)) if np.any(samples) else []
+
+
+def _with_a_floor(samples: Any) -> Any:
+    """The samples with as much noise as the rooms have that PocketSphinx knows, where they have less.
+
+    It hears little or nothing of voices that are made, or cut by a gate: the logarithm of digital silence outweighs all
+    else in what it takes for the mean of an utterance. The same samples get the same noise.
+    """
+    import numpy as np
+
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float32)
+    if not len(frames):
+        return samples
+    power = np.square(frames).mean(axis=1)
+    lacking = _FLOOR**2 * float(power.mean()) - float(np.percentile(power, 1))
+    if lacking <= 0:
+        return samples
+    noise = np.random.default_rng(0).normal(0, lacking**0.5, len(samples))
+    return np.clip(np.rint(samples + noise), -32768, 32767).astype(np.int16)
 
 
 def align(samples: Any, words: Sequence[tuple[str, str]]) -> list[Heard] | None:
