@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import clips
 from cinemill import settings
 from cinemill.engines import deepfilter, engines, install
 from cinemill.engines.host import Host
@@ -36,6 +38,24 @@ folder = Path(sys.argv[1])
 package = {"klass": HTDemucs, "args": (["drums", "bass", "other", "vocals"],), "kwargs": small}
 torch.save({**package, "state": model.state_dict(), "training_args": {}}, folder / "tiny.th")
 """
+
+SEPARATE = """
+import json
+import sys
+from pathlib import Path
+
+from cinemill.engines import install
+from cinemill.jobs import run as jobs
+from cinemill.surfaces import forms
+
+source, output = map(Path, sys.argv[1:3])
+for event in jobs.run(forms.request("separate", [source], output, json.loads(sys.argv[3])), chunk_seconds=30):
+    pass
+for number in (install._hosts["demucs"]._life.process.pid, "self"):
+    status = Path(f"/proc/{number}/status").read_text()
+    print(next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+"""Separates, and says the most MB that the engine and we ourselves took."""
 
 
 def do(name: str, source: Path, output: Path, **params: Any) -> dict[str, Any]:
@@ -175,3 +195,25 @@ def test_the_real_demucs_joins_windows_without_a_seam(installed: str, tmp_path: 
     assert parts.shape == whole.shape
     assert np.square(whole).mean() > 0
     assert 10 * np.log10(np.square(parts - whole).mean() / np.square(whole).mean() + 1e-20) <= -60
+
+
+@pytest.mark.slow
+@pytest.mark.network
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.parametrize("installed", ["demucs"], indirect=True)
+def test_an_hour_takes_demucs_as_much_memory_as_ten_minutes(installed: str, tmp_path: Path) -> None:
+    """Of the engine's process, which holds a window at a time; and of ours."""
+    (tmp_path / "models").mkdir()
+    python = install.interpreter(engines.get("demucs"))
+    subprocess.run([python, "-c", TINY_DEMUCS, tmp_path / "models"], check=True, timeout=600)
+    asked = {"model": "tiny", "repo": str(tmp_path / "models"), "device": "cpu"}
+    engine, ours = {}, {}
+    for minutes in (10, 60):
+        song = tmp_path / f"{minutes}.flac"
+        clips.run("-f", "lavfi", "-i", f"anoisesrc=r=16000:c=pink:a=0.1:d={60 * minutes}", "-ac", 2, song)
+        command = [sys.executable, "-c", SEPARATE, song, tmp_path / f"{minutes}.wav", json.dumps(asked)]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True, timeout=3000)
+        engine[minutes], ours[minutes] = map(int, done.stdout.split()[-2:])
+    print(f"MB for ten minutes and an hour: engine {engine[10]} and {engine[60]}, ours {ours[10]} and {ours[60]}")
+    assert engine[60] <= 1.1 * engine[10]
+    assert ours[60] <= 1.1 * ours[10]

@@ -59,6 +59,13 @@ def test_a_sample_that_is_no_voice_is_refused(seconds: float, amplitude: float, 
         speakers.Chatterbox(SpeechOptions(sample=path)).voice(None, "en")
 
 
+def test_the_quick_variant_wants_a_longer_sample(tmp_path: Path) -> None:
+    short = sample(tmp_path / "voice.wav", 4)
+    assert speakers.Chatterbox(SpeechOptions(sample=short)).voice(None, "en") == "default"
+    with pytest.raises(InvalidParams, match="turbo wants more than 5 s"):
+        speakers.Chatterbox(SpeechOptions(sample=short, variant="turbo")).voice(None, "en")
+
+
 def test_a_sample_is_made_fit_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = speakers.voice_sample(sample(tmp_path / "voice.wav", 40))
     assert read.sound_of(read.probe(kept), 0).sample_rate == 24_000

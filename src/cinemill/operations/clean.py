@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Clean(TrackChoice, LoudnessOptions):
     method: Literal["auto", "deepfilter", "afftdn", "none"] = "auto"
     """What takes noise away: deepfilter keeps the voice and nothing else, afftdn lowers steady noise under anything.
-    auto takes deepfilter where it is installed."""
+    auto takes deepfilter where it is installed. FFmpeg's arnndn is not among them: it takes a network of its own, and
+    none is known here whose licence is clear."""
     strength: float = Field(0.5, ge=0, le=1)
     """How much noise is taken: with afftdn up to 24 dB, with deepfilter up to 100 dB."""
     post_filter: bool = False

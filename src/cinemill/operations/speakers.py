@@ -277,7 +277,7 @@ class Chatterbox:
         if wanted is not None and wanted not in (*ALIASES, "default"):
             raise InvalidParams(f"chatterbox has no voice {wanted}: name a sound with --sample.")
         if self.options.sample:
-            voice_sample(self.options.sample)
+            _long_enough(voice_sample(self.options.sample), self._variant(language))
         return "default"
 
     def _variant(self, language: str) -> str:
@@ -298,6 +298,19 @@ class Chatterbox:
 
 _LEAST_SAMPLE, _MOST_SAMPLE = 2.0, 30.0
 """Seconds of a voice: with less there is nothing to take, more is not listened to."""
+
+
+_LEAST_TURBO = 5.0
+"""Seconds that chatterbox' variant turbo wants more than."""
+
+
+def _long_enough(sample: Path, variant: str) -> None:
+    """Raises InvalidParams."""
+    from cinemill.media import read
+
+    seconds = float(read.probe(sample).duration or 0)
+    if variant == "turbo" and seconds <= _LEAST_TURBO:
+        raise InvalidParams(f"the sample lasts {seconds:.2f} s; turbo wants more than {_LEAST_TURBO:g} s of a voice.")
 
 
 def voice_sample(path: Path) -> Path:
