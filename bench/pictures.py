@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Pair:
     moment: float = 1.0
     is_near: bool = True
     """Whether a part is shown enlarged."""
+    spot: tuple[float, float] | None = None
+    """Which, from left to right and from top to bottom; None where most was changed."""
 
 
 def _chain(source: str, damage: str, mending: str, moment: float = 1.0) -> Pair:
@@ -51,14 +53,13 @@ _PAIRS = {
         "bunny", f"{_PAL},simulate.tape=chroma_shift:9:chroma_drop:4:chroma_blur:2", "chroma-align=x:9:y:4"
     ),
     "restore-dropouts": _chain("bunny", f"{_PAL},simulate.tape=dropouts:9", "dropouts"),
-    "restore-heads": _chain("bunny", f"{_PAL},simulate.tape=head_switch:9", "head-switch=rows:10"),
-    "restore-dirt": _chain("bunny", f"{_PAL},simulate.film=dirt:14:hairs:1:scratches:2", "scratches,dirt"),
-    "restore-halos": _chain("bunny", f"{_PAL},simulate.tape=luma_blur:1:ringing:0.5", "dehalo"),
-    "restore-blocks": _chain("bunny", f"{_PAL},simulate.digital=quantiser:34", "deblock=strength:1,deband"),
-    "restore-faded": _chain(
-        "bunny", f"{_PAL},simulate.film=fade:0.45:warmth:12", "levels=black:21:white:78:saturation:1.8,white-balance"
+    "restore-heads": replace(
+        _chain("bunny", f"{_PAL},simulate.tape=head_switch:9", "head-switch=rows:10"), spot=(0.3, 1.0)
     ),
-    "restore-logo": _chain("marked", "", "inpaint=box:auto"),
+    "restore-dirt": _chain("bunny", f"{_PAL},simulate.film=dirt:14:hairs:1:scratches:2", "scratches,dirt"),
+    "restore-blocks": _chain("bunny", f"{_PAL},simulate.digital=quantiser:34", "deblock=strength:1,deband"),
+    "restore-faded": _chain("bunny", f"{_PAL},simulate.film=fade:0.45", "levels=black:18:white:73:saturation:1.8"),
+    "restore-date": replace(_chain("marked", "", "inpaint=box:400x64+440+0"), spot=(0.5, 0.0)),
     "degrade": Pair("bunny", "", ("degrade", "--preset", "vhs-pal")),
     "upscale": Pair("bunny", "scale=width:480:height:270", ("upscale", "--scale", "2")),
     "burn": Pair("bird", "", ("burn", "--file", "said.srt"), is_near=False),
@@ -121,7 +122,7 @@ def _pair(folder: Path, name: str, pair: Pair) -> sheet.Picture:
         before = f"{name}.before.mkv"
     verb, *words = pair.words
     _cinemill(folder, verb, before, "-o", after, *words, *_CODED)
-    return _compared(*(_at(folder / file, pair.moment) for file in (before, after)), pair.is_near)
+    return _compared(*(_at(folder / file, pair.moment) for file in (before, after)), pair)
 
 
 def _at(path: Path, moment: float) -> sheet.Picture:
@@ -129,15 +130,18 @@ def _at(path: Path, moment: float) -> sheet.Picture:
     return sheet.picture(frame)
 
 
-def _compared(before: sheet.Picture, after: sheet.Picture, near: bool) -> sheet.Picture:
+def _compared(before: sheet.Picture, after: sheet.Picture, pair: Pair) -> sheet.Picture:
     """Both beside one another, and below them where they differ most."""
     lines = before.shape[0] * _COLUMN // before.shape[1]
     share = min(1.0, _COLUMN / (_ZOOM * before.shape[1]))
     left, top, wide, high = sheet.place(before, after, share)
+    if pair.spot:
+        across, down = pair.spot
+        left, top = round(across * (before.shape[1] - wide)), round(down * (before.shape[0] - high))
     cells: list[tuple[str, sheet.Picture]] = []
     for label, shot in (("before", before), ("after", after)):
         cells.append((label, sheet.resized(shot, _COLUMN, shot.shape[0] * _COLUMN // shot.shape[1])))
-    if not near:
+    if not pair.is_near:
         return sheet.gallery(cells, "", 2)
     for label, shot in (("before", before), ("after", after)):
         across, down = shot.shape[1] / before.shape[1], shot.shape[0] / before.shape[0]
@@ -159,8 +163,8 @@ def _styles(folder: Path) -> sheet.Picture:
 
 def _between(folder: Path) -> sheet.Picture:
     """Pictures in a row of a film with few of them, and the same times at twice the rate."""
-    _cinemill(folder, "process", "chaplin.mkv", "-o", "few.mkv", "--chain", "fps=8", *_CODED)
-    _cinemill(folder, "interpolate", "few.mkv", "-o", "smooth.mkv", "--rate", "16", *_CODED)
+    _cinemill(folder, "process", "chaplin.mkv", "-o", "few.mkv", "--chain", "fps=12.5", *_CODED)
+    _cinemill(folder, "interpolate", "few.mkv", "-o", "smooth.mkv", "--rate", "25", *_CODED)
     frames = list(read.frames(read.probe(folder / "few.mkv")))
     smooth = list(read.frames(read.probe(folder / "smooth.mkv")))
     at = len(frames) // 2
@@ -168,12 +172,12 @@ def _between(folder: Path) -> sheet.Picture:
     far = [sheet.picture(one) for one in smooth[2 * at : 2 * at + 3]]
     box = sheet.place(near[0], near[2], 0.6)
     cells = [
-        ("8 a second", _cut(near[0], box)),
+        ("12.5 a second", _cut(near[0], box)),
         ("the same one again", _cut(near[1], box)),
         ("the next", _cut(near[2], box)),
     ]
     cells += [
-        ("16 a second", _cut(far[0], box)),
+        ("25 a second", _cut(far[0], box)),
         ("one in between", _cut(far[1], box)),
         ("the next", _cut(far[2], box)),
     ]
