@@ -96,13 +96,19 @@ class InvalidParams(RequestError):
     pass
 
 
+_NAMED = 20
+"""Names that a sentence holds."""
+
+
 class UnknownName(RequestError):
     """Composed from the kind of thing, the name that was asked for and the names there are."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known) or 'none'}."
+        more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+        there_are = f"there are: {', '.join(known[:_NAMED]) or 'none'}{more}."
+        hint = f"did you mean {' or '.join(near)}?" if near else there_are
         super().__init__(f"no {kind} is called {name!r}; {hint}", kind=kind, name=name)
 
 
