@@ -59,7 +59,6 @@ _PAIRS = {
     "restore-dirt": _chain("bunny", f"{_PAL},simulate.film=dirt:14:hairs:1:scratches:2", "scratches,dirt"),
     "restore-blocks": _chain("bunny", f"{_PAL},simulate.digital=quantiser:34", "deblock=strength:1,deband"),
     "restore-faded": _chain("bunny", f"{_PAL},simulate.film=fade:0.45", "levels=black:18:white:73:saturation:1.8"),
-    "restore-date": replace(_chain("marked", "", "inpaint=box:400x64+440+0"), spot=(0.5, 0.0)),
     "degrade": Pair("bunny", "", ("degrade", "--preset", "vhs-pal")),
     "upscale": Pair("bunny", "scale=width:480:height:270", ("upscale", "--scale", "2")),
     "burn": Pair("bird", "", ("burn", "--file", "said.srt"), is_near=False),
@@ -97,12 +96,9 @@ def _sources(folder: Path) -> None:
     (folder / "said.srt").write_text(
         "1\n00:00:00,000 --> 00:00:12,000\nWords in the picture,\nas large as the eye wants them\n"
     )
-    (folder / "date.srt").write_text("1\n00:00:00,000 --> 00:00:12,000\n14. 8. 1987\n")
     _cinemill(folder, "interpolate", "bunny.mkv", "-o", "fields.mkv", "--rate", "50", *_CODED)
     for source, made, preset in (("fields.mkv", "tape.mkv", "vhs-pal"), ("bunny.mkv", "film.mkv", "8mm-film")):
         _cinemill(folder, "degrade", source, "-o", made, "--preset", preset, *_CODED)
-    date = ("--file", "date.srt", "--size", "16", "--place", "top", "--colour", "#ffd34d")
-    _cinemill(folder, "burn", "bunny.mkv", "-o", "marked.mkv", *date, *_CODED)
 
 
 def _cinemill(folder: Path, *words: str) -> None:
