@@ -34,7 +34,7 @@ def table() -> Table:
         f"{_LENGTH} pictures from each place) less that of the source, as a multiple of the source's own; with "
         "`--temporal off` and `on`. Below 0 it is calmer than the source. Target with the stabiliser: at most 1.2. "
         "Halftone dots, a few pixels wide and in full contrast, cannot move by parts of a pixel without a change; "
-        "theirs stays high.",
+        "steadied, they are larger, soft and fainter, and go along with what moves.",
         [["", *_CLIPS], *rows],
     )
 

@@ -18,7 +18,9 @@ from cinemill.filters.anchors import Anchors
 from cinemill.filters.drawing import noise, work_size
 from cinemill.filters.ink import outlines
 from cinemill.filters.palette import Scenes
+from cinemill.measure.warping import Follower
 from cinemill.media.types import Frame
+from cinemill.operations.stylize import Stylize, styled
 from pictures import CUBE, TAGGED, chain, movie, run, worst
 
 PLAIN = {"look": "none", "contrast": 0, "bloom": 0, "halation": 0, "grain": 0, "vignette": 0}
@@ -207,6 +209,31 @@ class TestComic:
         down, across = np.unravel_index(waves.argmax(), waves.shape)
         assert 360 / np.hypot(down, across) == pytest.approx(8, rel=0.1), "24 px of 1080 lines on 360"
         assert np.rad2deg(np.arctan2(down, across)) == pytest.approx(45, abs=3)
+
+    def test_dots_are_no_finer_than_was_asked_for_and_softer_where_that_is_wanted(self) -> None:
+        flat = replace(still(np.full((360, 512), 60)), format="gray", planes=(np.full((360, 512), 120, np.uint8),))
+        sharp, soft = (
+            run(chain(("comic", {"finest": 12, "edge": edge, "lines": 0})), [flat])[0].planes[0].astype(float)
+            for edge in (0, 3)
+        )
+        waves = np.abs(np.fft.fft2(sharp[:, :360] - sharp.mean()))[:180, :180]
+        assert 360 / np.hypot(*np.unravel_index(waves.argmax(), waves.shape)) == pytest.approx(12, rel=0.1)
+        assert np.abs(np.diff(soft, axis=1)).max() < 0.7 * np.abs(np.diff(sharp, axis=1)).max()
+        assert soft.std() > 0.6 * sharp.std(), "they are dots all the same"
+
+    def test_steadied_dots_go_along_with_a_pan(self) -> None:
+        wide = np.clip(125 + 28 * (noise(512, 6, 3) + noise(512, 30, 4)), 30, 220).astype(np.float32)
+        ways = (np.float32([[1, 0, -30 - 1.3 * n], [0, 1, -20]]) for n in range(8))
+        frames = at_times(still(cv2.warpAffine(wide, way, (400, 360), flags=cv2.INTER_CUBIC)) for way in ways)
+        steadied = styled(Stylize(style="comic", temporal="on"))
+        errors: list[tuple[float, ...]] = []
+        follower = Follower()
+        for film, *made in zip(frames, run(chain(("comic", {})), frames), run(steadied, frames)):
+            lumas = [frame.planes[0].astype(np.float32) for frame in (film, *made)]
+            errors += filter(None, [follower.errors(*lumas)])
+        source, plain, calm = np.mean(errors, axis=0)
+        assert plain > 10 * source
+        assert calm < 0.2 * plain
 
     def test_panel_is_paper_around_a_black_border(self) -> None:
         (made,) = run(chain(("comic", {"panel": 10})), [still(np.full((180, 240), 120))])

@@ -18,13 +18,20 @@ def chain_of(**values: object) -> str:
     return str(styled(Stylize.of(values, "stylize")))
 
 
+SOFT = "comic=finest:10.0:edge:2.5:dots:0.65"
+"""The comic whose dots are steadied."""
+
+
 @pytest.mark.parametrize(
     ("values", "chain"),
     [
         ({"style": "comic"}, "comic"),
         ({"style": "comic", "values": "dot:9:panel:2"}, "comic=dot:9.0:panel:2.0"),
-        ({"style": "comic", "temporal": "on"}, "comic=anchor:scene,temporal"),
-        ({"style": "comic", "temporal": "on", "values": "anchor:paper"}, "comic,temporal"),
+        ({"style": "comic", "temporal": "on"}, "comic=finest:10.0:edge:2.5:dots:0.65:anchor:scene,temporal"),
+        (
+            {"style": "comic", "temporal": "on", "values": "anchor:paper"},
+            "comic=finest:10.0:edge:2.5:dots:0.65,temporal",
+        ),
         ({"style": "cinematic", "strength": 0.5}, "cinematic=strength:0.5"),
         ({"style": "neural"}, "neural,temporal"),
         ({"style": "neural", "temporal": "off", "values": "candy"}, "neural=model:candy"),

@@ -34,10 +34,9 @@ _REPLACED = 0.5
 _PAPER = (250, 244, 228)
 _STEEP = 2.5
 """How steep the way from one step of tone to the next is: by so much noise grows there."""
-_FINEST = 4.0
-"""Pixels from dot to dot below which they are no dots."""
-_SLOPE = 4.0
-"""How steep the edge of a dot is: code values of tone per code value of threshold."""
+_SLOPES = (2.0, 4.0)
+"""How steep the edge of a dot may be: code values of tone per code value of threshold. Below, no tone would be dots of
+full contrast; above, dots are jagged."""
 
 
 class Comic(Params):
@@ -45,6 +44,10 @@ class Comic(Params):
     """How far the print replaces the picture. 0 leaves every frame as it is."""
     dot: float = Field(7.0, ge=3, le=60, unit="px")
     """From dot to dot, in a picture of 1080 lines."""
+    finest: float = Field(4.0, ge=4, le=60, unit="px")
+    """From dot to dot at least, in pixels of the picture itself, however few lines it has."""
+    edge: float = Field(0.0, ge=0, le=10, unit="px")
+    """How soft the edge of a dot is, in pixels of the picture itself; 0 is as sharp as print."""
     dots: float = Field(1.0, ge=0, le=1)
     """How much of the tone is printed in dots; 0 prints it as flat ink."""
     offset: float = Field(1.5, ge=0, le=20, unit="px")
@@ -133,13 +136,15 @@ def _printed(
     across, down, _ = frame.layout.planes[number]
     base, *takes = _prints(number, differences(frame))
     total = np.full(shape, round(base), np.uint8)
-    tiles = _screens(round(max(_FINEST, p.dot * unit(frame)), 2), across, down)
+    spacing = round(max(p.finest, p.dot * unit(frame)), 2)
+    steep = _steepness(spacing, p.edge)
+    tiles = _screens(spacing, steep, across, down)
     screens = laid(tiles, shape, places)
     for ink, screen, (right, low), take in zip(inks[:-1], screens, _AWAY, takes):
         away = round(right * p.offset * unit(frame)) >> across, round(low * p.offset * unit(frame)) >> down
-        cover = _dotted(_placed(ink, (width, height), *away), screen, p)
+        cover = _dotted(_placed(ink, (width, height), *away), screen, steep, p)
         total = cv2.addWeighted(total, 1, cover, -take, 0)
-    black = _dotted(resized(inks[-1], (width, height)), screens[-1], p)
+    black = _dotted(resized(inks[-1], (width, height)), screens[-1], steep, p)
     total = inked(total, cv2.max(black, scaled(enlarged(lines, (width, height)), p.lines)), number)
     return _framed(total, number, round(p.panel / 100 * frame.height), (across, down), base)
 
@@ -166,20 +171,26 @@ def _placed(ink: Plane, size: tuple[int, int], right: int, down: int) -> Plane:
     return wide[top : top + size[1], left : left + size[0]]
 
 
-def _dotted(tone: Plane, screen: Plane, p: Comic) -> Plane:
+def _steepness(spacing: float, edge: float) -> float:
+    """Of dots `spacing` px apart with edges `edge` px wide: a threshold goes from end to end over half of the way."""
+    least, most = _SLOPES
+    return round(min(most, max(least, spacing / 2 / edge)), 2) if edge else most
+
+
+def _dotted(tone: Plane, screen: Plane, steep: float, p: Comic) -> Plane:
     import cv2
 
-    printed = cv2.addWeighted(tone, _SLOPE, screen, -_SLOPE, 0)
+    printed = cv2.addWeighted(tone, steep, screen, -steep, 0)
     return printed if p.dots == 1 else cv2.addWeighted(printed, p.dots, tone, 1 - p.dots, 0)
 
 
 @lru_cache(maxsize=16)
-def _screens(spacing: float, across: int, down: int) -> Tiles:
+def _screens(spacing: float, steep: float, across: int, down: int) -> Tiles:
     """Tiles of thresholds for four inks, dots `spacing` px of luma apart, for a plane of such subsampling (log2)."""
-    return Tiles(tuple(_screen(spacing, angle, across, down) for angle in _ANGLES))
+    return Tiles(tuple(_screen(spacing, steep, angle, across, down) for angle in _ANGLES))
 
 
-def _screen(spacing: float, angle: float, across: int, down: int) -> Plane:
+def _screen(spacing: float, steep: float, angle: float, across: int, down: int) -> Plane:
     import numpy as np
 
     # Whole waves in a tile, so that it repeats: angles are right to half a degree.
@@ -189,10 +200,10 @@ def _screen(spacing: float, angle: float, across: int, down: int) -> Plane:
     )
     along = waves[0] * columns[None] + waves[1] * rows[:, None]
     beside = waves[0] * rows[:, None] - waves[1] * columns[None]
-    # By rank: each tone covers its share of the paper. 0 to 191, so that full ink leaves no hole.
+    # By rank: each tone covers its share of the paper. Not up to 255, so that full ink leaves no hole.
     wave = np.cos(np.linspace(0, 2 * np.pi, 512, endpoint=False))
     ranks = np.sort((wave[:, None] + wave[None]).ravel())[:: 512 * 512 // 1024]
-    thresholds = np.linspace(0, 255 - 255 / _SLOPE, len(ranks))
+    thresholds = np.linspace(0, 255 - 255 / steep, len(ranks))
     return np.rint(np.interp(-np.cos(along) - np.cos(beside), ranks, thresholds)).astype(np.uint8)
 
 

@@ -1,9 +1,10 @@
 """Less shimmer from frame to frame, as what draws each frame by itself leaves: an average that follows the motion.
 
-What was made so far is moved along the optical flow and mixed with each new frame, where both show the same: flow and
-likeness are judged on a small, soft picture, in which dots and strokes are tones. The memory begins anew at a cut. How
-much of it a frame gets depends on the frames that come in and not on the memory itself, so it fades by a known factor,
-and the halo is where less than half a code value of it is left. Wrong for what flickers as a whole: see `deflicker`.
+What was made so far is moved along the optical flow and mixed with each new frame, where both show the same tones: of
+these, dots and strokes are a part, while the flow, at half size, goes by them to a tenth of a pixel. The memory begins
+anew at a cut. How much of it a frame gets depends on the frames that come in and not on the memory itself, so it fades
+by a known factor, and the halo is where less than half a code value of it is left. Wrong for what flickers as a whole:
+see `deflicker`.
 Source: DIS flow, as in `measure.motion`.
 """
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 _MOST = 0.8
 """Share of the past at full strength: half of it is gone after three frames."""
-_LINES = 270
-"""Lines, about, of the picture that motion is looked for in."""
+_AROUND = (5, 5)
+"""Pixels at half size over which dots and strokes are a tone."""
 _ALIKE = 12.0
 """Code values by which a place may differ from where it came from until the past counts for a third."""
 
@@ -64,13 +65,13 @@ class _Past:
     """What was made so far, as (H, W) float32 planes in code values, and the small picture it goes with."""
 
     def __init__(self, p: Temporal) -> None:
-        import cv2
+        from cinemill.measure.motion import Motion
 
         self._mode = p.mode
         self._share = _share(p)
         self._planes: list[Any] = []
         self._guide: Plane | None = None
-        self._search: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._motion = Motion()
 
     def mixed(self, frame: Frame, begins: bool) -> list[Any]:
         """The planes of the next frame with what they get of the past, which they then are."""
@@ -95,24 +96,19 @@ class _Past:
         if self._mode == "plain":
             return self._planes, np.full(guide.shape, self._share, np.float32)
         assert self._guide is not None
-        # The search compares patches of 8.
-        small = min(guide.shape) < 16
-        flow = np.zeros((*guide.shape, 2), np.float32) if small else self._search.calc(guide, self._guide, None)
-        apart = cv2.absdiff(guide, moved(self._guide, flow)).astype(np.float32)
-        trust = np.float32(self._share) * np.exp(-np.square(cv2.blur(apart, (3, 3)) / np.float32(_ALIKE)))
+        flow = self._motion.flow(guide, self._guide)
+        apart = cv2.blur(cv2.subtract(guide, moved(self._guide, flow), dtype=cv2.CV_32F), _AROUND)
+        trust = np.float32(self._share) * np.exp(-np.square(apart / np.float32(_ALIKE)))
         if self._mode == "edges":
             trust *= _edges(guide)
         return [moved(plane, flow, sharp=number == 0) for number, plane in enumerate(self._planes)], trust
 
 
 def _guide(frame: Frame) -> Plane:
-    """(h, w) uint8 luma, small and soft."""
-    import cv2
+    """(h, w) uint8 luma at half size, soft."""
+    from cinemill.measure.motion import Still
 
-    luma = seen(frame)[0]
-    fold = max(1, round(frame.height / _LINES))
-    small = resized(luma, (-(-frame.width // fold), -(-frame.height // fold)))
-    return cv2.GaussianBlur(small, (0, 0), 1.5)
+    return Still(seen(frame)[:1], 8).guide
 
 
 def _edges(guide: Plane) -> Any:

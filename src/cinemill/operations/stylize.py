@@ -24,10 +24,10 @@ SHIMMERS: Final[tuple[Style, ...]] = ("neural",)
 """Styles that draw each frame by itself and anew."""
 _STEADIED: Final[dict[str, dict[str, Any]]] = {
     "pencil": {"anchor": "scene", "paper": 0.1},
-    "comic": {"anchor": "scene"},
+    "comic": {"anchor": "scene", "finest": 10, "edge": 2.5, "dots": 0.65},
 }
 """What is set so that strokes and dots belong to what moves instead of to the paper, and rough paper does not shine
-through.
+through. Large, soft and fainter dots can move by parts of a pixel without a change.
 """
 _SHEETS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png"}
 _VARIANTS: Final = (
