@@ -8,7 +8,7 @@ is what its filter will see: neighbours moved by the same search, noise measured
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,8 @@ _LEAST: Final = 32
 """Sides of a picture at least."""
 _ON_PICTURES: Final = ("simulate.tape", "simulate.film", "simulate.digital")
 """Damage that keeps the number and the size of pictures."""
+_HANDED: Final = ("denoise", "restore")
+"""Tasks whose damage may have a left and a right."""
 _ALIKE: Final = 0.6
 """Correlation of pictures seen from afar below which they count as of two scenes."""
 _MEMORY: Final = 2**30
@@ -85,36 +87,40 @@ def _floats(values: NDArray[np.uint8]) -> Floats:
 
 @dataclass(frozen=True)
 class Material:
-    """Items to learn from, and those that are held back; sentences about what was left out."""
+    """Items to learn from, and those that are held back; sentences about what was left out.
+
+    `mirrored`: whether what is learned is the same in a mirror. Tapes ring and shift colour to the right.
+    """
 
     learned: Sequence[Item]
     held: Sequence[Item]
     remarks: Sequence[str]
+    mirrored: bool = True
 
     def examples(self) -> list[tuple[Floats, Floats]]:
         """The middles of the items that are held back."""
         return [item.example(*_middle(item)) for item in self.held]
 
     def batch(self, rng: Generator, count: int, crop: int, paired: bool) -> tuple[Floats, Floats]:
-        """Examples by chance, mirrored half of the time; `paired` ones are successive two by two."""
+        """Examples by chance, mirrored half of the time if they may be; `paired` ones are successive two by two."""
         made: list[tuple[Floats, Floats]] = []
         while len(made) < count:
             at = int(rng.integers(len(self.learned)))
             item = self.learned[at]
             following = self.learned[(at + 1) % len(self.learned)]
             group = [item, following] if paired and following.scene == item.scene else [item] * (1 + paired)
-            made += _parts(rng, group, crop)
+            made += _parts(rng, group, crop, self.mirrored)
         given, wanted = zip(*made[:count])
         return np.stack(given), np.stack(wanted)
 
 
-def _parts(rng: Generator, group: Sequence[Item], crop: int) -> list[tuple[Floats, Floats]]:
+def _parts(rng: Generator, group: Sequence[Item], crop: int, mirrored: bool) -> list[tuple[Floats, Floats]]:
     high, wide = group[0].given.shape[1:]
     height, width = crop, crop
     if group[0].wanted.shape[1] > high:  # what comes out is as large as `crop`
         height = width = crop // 2
     top, left = (4 * int(rng.integers((length - side) // 4 + 1)) for length, side in ((high, height), (wide, width)))
-    mirrored = rng.random() < 0.5
+    mirrored = mirrored and rng.random() < 0.5
     parts = [item.example(top, left, height, width) for item in group]
     return [(given[..., ::-1], wanted[..., ::-1]) for given, wanted in parts] if mirrored else parts
 
@@ -338,7 +344,8 @@ def gathered(stretches: Iterator[Stretch], task: str, crop: int, skipped: list[s
         raise InvalidParams(
             f"no picture is as large as the part that is looked at, {crop} pixels; take a smaller crop."
         )
-    return _split(items, [f"left out: {reason.removesuffix('.')}." for reason in skipped])
+    remarks = [f"left out: {reason.removesuffix('.')}." for reason in skipped]
+    return replace(_split(items, remarks), mirrored=task not in _HANDED)
 
 
 def _split(items: Sequence[Item], remarks: list[str]) -> Material:

@@ -32,11 +32,13 @@ class Lesson(Schedule):
     """What it begins with: ours, nothing, or a model that was made here, by name or file."""
     pictures: int = Field(120, ge=2, le=5000)
     """How many pictures are taken from the films, about."""
-    steps: int = Field(600, ge=1)
+    steps: int = Field(1000, ge=1)
     """How often the weights are changed."""
     batch: int = Field(8, ge=1, le=1024)
     """Examples that each change looks at."""
-    rate: float = Field(1e-3, gt=0, le=1)
+    crop: int = Field(64, ge=32, le=512, multiple_of=16, unit="px")
+    """Side of the part of a picture that is looked at."""
+    rate: float = Field(1.5e-3, gt=0, le=1)
     """The largest change of a weight, about; it falls along half a cosine."""
     check: int = Field(50, ge=1, unit="steps")
     """How often pictures that are not learned from are looked at; the best weights are kept."""

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor, nn
 
 
+_BEYOND = 8
+"""Pixels around a picture that repeat its borders."""
+
+
 class Body(nn.Module):
     """Convolutions at a half of the resolution, and between them at a quarter: a small U-Net.
 
@@ -140,4 +144,8 @@ class Painter(nn.Module):
         nn.init.zeros_(last.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
-        return picture + self.body(picture - 0.5)
+        if self.training:
+            return picture + self.body(picture - 0.5)
+        # Borders are not learned from; beyond them it sees them go on, not the grey that convolutions put there.
+        wide = nn.functional.pad(picture - 0.5, (_BEYOND,) * 4, "replicate")
+        return picture + self.body(wide)[..., _BEYOND:-_BEYOND, _BEYOND:-_BEYOND]

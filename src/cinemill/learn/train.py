@@ -187,6 +187,8 @@ class _Run:
         self.short = _shortens(device)
         if self.path.exists():
             self._resume(torch.load(self.path, map_location=device, weights_only=True))
+        elif course.held:  # what it began with may stay the best
+            self._judge()
 
     @property
     def finished(self) -> bool:
@@ -273,6 +275,10 @@ class _Run:
 
     def _look(self) -> None:
         """Judge the running mean by what is not learned from, and keep it if it is the best so far."""
+        seen = self._judge()
+        _sample(seen, self.course.held[0], self.folder / "samples" / f"{self.done:07d}.jpg")
+
+    def _judge(self) -> nn.Module:
         seen = copy.deepcopy(self.mean).to("cpu")
         self.held = judged(seen, self.course.held, self.course.near)
         if self.top is None or self.held > self.top + _BETTER:
@@ -280,7 +286,7 @@ class _Run:
             self.best = {name: value.clone() for name, value in seen.state_dict().items()}
         else:
             self.worse += 1
-        _sample(seen, self.course.held[0], self.folder / "samples" / f"{self.done:07d}.jpg")
+        return seen
 
     def _tell(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
