@@ -216,6 +216,17 @@ def test_scenes_are_held_back_whole(good: Path) -> None:
     assert studies.material.remarks == []
 
 
+def test_what_a_tape_does_to_one_side_is_not_mirrored_and_planes_are_not_mixed(good: Path) -> None:
+    material = lessons.begin(denoising(good, loss="psnr:1,temporal:0.5")).material
+    assert not material.mirrored
+    for at, item in enumerate(material.learned):
+        following = material._after(at)
+        assert (following.scene, following.plane) == (item.scene, item.plane)
+    given, wanted = material.batch(np.random.default_rng(1), 4, 64, paired=True)
+    assert given.shape == (4, 4, 64, 64)
+    assert wanted.shape == (4, 1, 64, 64)
+
+
 def test_what_cannot_be_learned_from_is_refused_or_left_out_with_a_sentence(good: Path, tmp_path: Path) -> None:
     frames = scenes(3, 2)
     one = pairs(tmp_path / "one", "pencil", frames[:1])
@@ -398,5 +409,6 @@ def test_a_tape_is_restored_better_by_what_was_learned_of_it(
         json.loads((cinemill.folder / f"{name}.json").read_text())["summary"] for name in ("restored", "again")
     )
     print({name: (once[name], again[name]) for name in ("psnr", "psnr_y", "ssim", "frames")})
-    assert again["psnr"] > once["psnr"] + 1
-    assert again["psnr_y"] > once["psnr_y"] + 0.3
+    assert again["psnr"] > once["psnr"] + 0.7
+    assert again["psnr_y"] > once["psnr_y"] + 0.1
+    assert again["ssim"] > once["ssim"]

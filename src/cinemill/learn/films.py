@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,13 +64,14 @@ class Stretch:
 @dataclass(frozen=True, eq=False)
 class Item:
     """A whole picture to learn from: (channels, H, W) uint8 that is given, and that should come out, which may be
-    larger. `told`: one more channel that is given, all of one value from 0 to 1.
+    larger. `told`: one more channel that is given, all of one value from 0 to 1. `plane`: 0 is luma, or all colours.
     """
 
     scene: int
     given: NDArray[np.uint8]
     wanted: NDArray[np.uint8]
     told: float | None = None
+    plane: int = 0
 
     def example(self, top: int, left: int, height: int, width: int) -> tuple[Floats, Floats]:
         """The part of it at a place of what is given, from 0 to 1."""
@@ -102,16 +104,28 @@ class Material:
         return [item.example(*_middle(item)) for item in self.held]
 
     def batch(self, rng: Generator, count: int, crop: int, paired: bool) -> tuple[Floats, Floats]:
-        """Examples by chance, mirrored half of the time if they may be; `paired` ones are successive two by two."""
+        """Examples by chance, of larger pictures more; mirrored half of the time if they may be; `paired` ones are
+        successive two by two.
+        """
         made: list[tuple[Floats, Floats]] = []
         while len(made) < count:
-            at = int(rng.integers(len(self.learned)))
+            at = int(np.searchsorted(self._sides, rng.random() * self._sides[-1], "right"))
             item = self.learned[at]
-            following = self.learned[(at + 1) % len(self.learned)]
-            group = [item, following] if paired and following.scene == item.scene else [item] * (1 + paired)
+            group = [item, self._after(at)] if paired else [item]
             made += _parts(rng, group, crop, self.mirrored)
         given, wanted = zip(*made[:count])
         return np.stack(given), np.stack(wanted)
+
+    def _after(self, at: int) -> Item:
+        """What follows an item in its scene, in the same plane; itself at the end."""
+        item = self.learned[at]
+        near = self.learned[at + 1 : at + 4]
+        return next((one for one in near if (one.scene, one.plane) == (item.scene, item.plane)), item)
+
+    @cached_property
+    def _sides(self) -> NDArray[Any]:
+        """The sides of each item and of all before it: luma, which matters more, is taken as often as both colours."""
+        return np.cumsum([item.wanted[0].size ** 0.5 for item in self.learned])
 
 
 def _parts(rng: Generator, group: Sequence[Item], crop: int, mirrored: bool) -> list[tuple[Floats, Floats]]:
@@ -264,8 +278,8 @@ def _plain(frame: Frame) -> Frame:
     return next(iter(lavfi.converted([frame], "yuv444p")))
 
 
-Viewed = Callable[[Stretch], Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], float | None]]]
-"""What is given, what should come out, and what is told, of each picture of a stretch."""
+Viewed = Callable[[Stretch], Iterator[Any]]
+"""Of each picture of a stretch what is given and what should come out; then what is told, and of which plane it is."""
 
 
 def _fields(stretch: Stretch) -> Iterator[Any]:
@@ -274,7 +288,7 @@ def _fields(stretch: Stretch) -> Iterator[Any]:
     for at in range(2, len(pictures) - 2):
         five = pictures[at - 2 : at + 3]
         five = five[:, ::-1] if at % 2 else five
-        yield np.stack([five[moment, moment % 2 :: 2] for moment in range(5)]), five[2, None, 1::2], None
+        yield np.stack([five[moment, moment % 2 :: 2] for moment in range(5)]), five[2, None, 1::2]
 
 
 def _doubled(stretch: Stretch) -> Iterator[Any]:
@@ -285,7 +299,7 @@ def _doubled(stretch: Stretch) -> Iterator[Any]:
         given = small.planes[0]
         if given.shape == large.planes[0].shape:  # a good film, which is made smaller here
             given = np.rint(given[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3)))
-        yield given[None].astype(np.uint8), wanted[None], None
+        yield given[None].astype(np.uint8), wanted[None]
 
 
 def _steadied(stretch: Stretch) -> Iterator[Any]:
@@ -299,12 +313,12 @@ def _steadied(stretch: Stretch) -> Iterator[Any]:
             # A picture alone has nothing to be compared with but the truth.
             sigma = noise if len(stills) > 1 else float(np.std(here - wanted))
             given = np.clip(np.rint(np.stack([before, here, after])), 0, 255).astype(np.uint8)
-            yield given, wanted[None], sigma / 255
+            yield given, wanted[None], sigma / 255, number
 
 
 def _coloured(stretch: Stretch) -> Iterator[Any]:
     for given, wanted in zip(stretch.given, stretch.wanted):
-        yield _rgb(given), _rgb(wanted), None
+        yield _rgb(given), _rgb(wanted)
 
 
 def _rgb(frame: Frame) -> NDArray[np.uint8]:
@@ -330,13 +344,13 @@ def gathered(stretches: Iterator[Stretch], task: str, crop: int, skipped: list[s
         scene = scenes.of(stretch)
         if scene is None:
             continue
-        for given, wanted, told in VIEWS[task](stretch):
+        for given, wanted, *told in VIEWS[task](stretch):
             needed = crop // 2 if wanted.shape[1] > given.shape[1] else crop
             if min(given.shape[1:]) < needed:
                 small += 1
                 continue
             taken += given.nbytes + wanted.nbytes
-            items.append(Item(scene, given, wanted, told))
+            items.append(Item(scene, given, wanted, *told))
         if taken > _MEMORY:
             skipped.append(f"what follows {stretch.name}: {_MEMORY >> 20} MiB of pictures are full")
             break

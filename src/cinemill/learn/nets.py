@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
 _BEYOND = 8
 """Pixels around a picture that repeat its borders."""
 
