@@ -51,8 +51,13 @@ def test_kennedy_is_mostly_understood_out_of_the_box(real: Callable[[str], Path]
     assert errors(JFK.split(), [word.text.lower() for word in words]) <= 0.4
     country = next(word for word in words if word.text == "country")
     assert 5500 < country.start < 6300
-    result = list(jobs.run(forms.request("lint-subtitles", [tmp_path / "jfk.json"], None, {})))[-1].result
-    assert result["findings"] == []
+    for standard in ("netflix", "bbc", "dcmp", "social"):
+        for suffix in ("json", "srt"):
+            made = tmp_path / f"{standard}.{suffix}"
+            asked = {"standard": standard, "lay_out": True}
+            list(jobs.run(forms.request("convert-subtitles", [tmp_path / "jfk.json"], made, asked)))
+            lint = forms.request("lint-subtitles", [made], None, {"standard": standard})
+            assert list(jobs.run(lint))[-1].result["findings"] == []
 
 
 def test_synthetic_speech_is_heard_and_timed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cinemill.errors import OutputRefused, UnknownName, UnsupportedMedia
 from cinemill.jobs import run as jobs
 from cinemill.media.cues import files, sdh
 from cinemill.media.cues.types import Cue, Transcript, Word, shifted
+from cinemill.operations import get
 from cinemill.surfaces import forms
 from command import Cinemill
 
@@ -67,6 +68,26 @@ def test_lint_passes_what_was_laid_out(film: Path, tmp_path: Path) -> None:
         result = do("lint-subtitles", made, None, standard=standard)
         assert result["findings"] == [], result["notes"]
         assert result["passed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "speed"),
+    [
+        ("Nobody in the town knew where they had gone.", "en", "20"),
+        ("Personne dans la ville ne savait où ils étaient partis.", "fr", "17"),
+        ("昨日は東京に行って、友達とラーメンを食べました。", "ja", "4"),
+        ("Xyzzy plugh.", "", "17"),
+    ],
+)
+def test_a_file_that_names_no_language_is_judged_by_what_its_text_looks_like(
+    text: str, language: str, speed: str, tmp_path: Path
+) -> None:
+    (tmp_path / "film.srt").write_text(f"1\n00:00:01,000 --> 00:00:07,000\n{text}\n", "utf-8")
+    request = forms.request("lint-subtitles", [tmp_path / "film.srt"], None, {})
+    decided = get("lint-subtitles").decide(request)
+    assert f"{speed} characters a second" in decided.notes[0]
+    assert any(f"looks like {language}" in note for note in decided.notes) == bool(language)
+    assert list(jobs.run(request))[-1].result["language"] == language
 
 
 def test_own_numbers_win_over_the_standards(film: Path) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field
 from cinemill.errors import OutputRefused
 from cinemill.operations import Chunk, Decided, Operation, Request, operation
 from cinemill.operations.cue_params import PictureRules, picture, read_cues, rules_of
+
+if TYPE_CHECKING:
+    from cinemill.media.cues.types import Transcript
 
 
 class LintSubtitles(PictureRules):
@@ -50,11 +54,14 @@ class LintSubtitlesOperation(Operation[LintSubtitles, LintDecided]):
         if request.output and request.output.suffix.lower() != ".json":
             raise OutputRefused(f"{request.output}: findings become .json.")
         read = read_cues(request.inputs[0], None, request.params.encoding)
-        rules = rules_of(request.params, read.transcript.language)
+        language = _language(request.params, read.transcript)
+        rules = rules_of(request.params, language)
         speed = f"{rules.cps:g} characters a second" if rules.cps else f"{rules.wpm:g} words a minute"
         length = f"{rules.shortest / 1000:g} to {rules.longest / 1000:g} s"
         told = f"{rules.lines} lines of {rules.columns:g}, {speed}, {length}"
         notes = (f"{len(read.transcript.cues)} cues, {read.format.upper()} in {read.encoding}; {told}.",)
+        if language and language not in (request.params.language, read.transcript.language):
+            notes += (f"the text looks like {language}; --language says better.",)
         return LintDecided(notes=notes)
 
     def cut(self, request: Request[LintSubtitles], decided: LintDecided, seconds: float) -> list[Chunk]:
@@ -68,7 +75,7 @@ class LintSubtitlesOperation(Operation[LintSubtitles, LintDecided]):
         rate, cuts, looking = picture(params.video)
         for _ in looking:
             yield 0
-        rules = rules_of(params, read.transcript.language)
+        rules = rules_of(params, _language(params, read.transcript))
         found = lint(read.transcript, rules, frame_rate=params.frame_rate or rate, cuts=cuts)
         record = {
             "standard": rules.preset,
@@ -100,6 +107,18 @@ class LintSubtitlesOperation(Operation[LintSubtitles, LintDecided]):
             "notes": notes or [f"no rule of {record['standard']} is broken."],
             "table": _table(found),
         }
+
+
+def _language(params: LintSubtitles, transcript: Transcript) -> str | None:
+    """That of the command, of the file, or what its text looks like: SRT, for one, does not say it."""
+    from cinemill.operations import saying
+
+    text = "\n".join(cue.text for cue in islice(transcript.cues, _LOOKED_AT))
+    return params.language or transcript.language or saying.likely_language(text)
+
+
+_LOOKED_AT = 500
+"""Cues that tell the language."""
 
 
 def _table(found: Sequence[dict[str, Any]]) -> list[list[str]]:

@@ -326,6 +326,11 @@ _COMMON = {
 
 def language_of(text: str) -> str:
     """A guess at the language, by its script and its commonest words; English in doubt."""
+    return likely_language(text) or "en"
+
+
+def likely_language(text: str) -> str | None:
+    """A guess at the language, by its script and its commonest words; None in doubt."""
     sample = re.sub(r"\[\w+:[^\]\n]*\]|<[^>]*>", " ", text[:20_000])
     letters = sum(char.isalpha() for char in sample)
     for language, signs in _SCRIPTS:
@@ -335,7 +340,9 @@ def language_of(text: str) -> str:
     words = re.findall(r"[^\W\d_]+", sample.lower())
     counts = {language: sum(word in set(common.split()) for word in words) for language, common in _COMMON.items()}
     best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] > max(1, counts["en"] * 1.2) else "en"
+    if counts[best] > max(1, counts["en"] * 1.2):
+        return best
+    return "en" if counts["en"] > max(1, len(words) / 10) else None
 
 
 def script_of(text: str) -> str | None:
