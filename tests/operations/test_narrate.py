@@ -255,6 +255,22 @@ def test_pocketsphinx_hears_what_is_badly_wrong(fault: str) -> None:
     assert take.wer <= 0.6
 
 
+def test_what_was_heard_wrongly_is_told_on_a_terminal(cinemill: Cinemill, folder: Path) -> None:
+    (folder / "text.txt").write_text("The quick brown fox jumps over the lazy dog.")
+    asked = ("--verify", "pocketsphinx", "--max-wer", "1", "--tries", "1", "--captions", "none")
+    done = subprocess.run(
+        [*COMMAND, "narrate", "text.txt", "-o", "out.wav", *asked],
+        cwd=folder,
+        env=cinemill.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "heard wrongly" in done.stdout
+    assert "quick brown fox" in done.stdout
+
+
 def test_an_engine_that_always_dies_is_named(ear: Ear) -> None:
     def dying() -> Iterator[speaking.Take]:
         speaker = Faulty("die", 2)

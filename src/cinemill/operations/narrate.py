@@ -280,6 +280,8 @@ def _write_captions(transcript: Transcript, name: Path, path: Path) -> None:
     write(transcript, None, name, path, (1920, 1080), "word")
 
 
-def _table(taken: Sequence[Take]) -> list[list[Any]]:
-    rows = [[number, take.text, f"{take.wer:.0%}", take.tries] for number, take in enumerate(taken, 1) if take.wer]
-    return [["#", "sentence", "heard wrongly", "tries"], *rows] if rows else []
+def _table(taken: Sequence[Take]) -> list[list[str]]:
+    rows = [
+        [take.text, str(number), f"{take.wer:.0%}", str(take.tries)] for number, take in enumerate(taken, 1) if take.wer
+    ]
+    return [["sentence", "#", "heard wrongly", "tries"], *rows] if rows else []
