@@ -118,6 +118,8 @@ def complaint(cls: type[Params], mistake: Any, name: str, noun: str = "parameter
     """A sentence about one of pydantic's mistakes, which concerns the field `name` of `cls`; "" for all of it."""
     if mistake["type"] == "extra_forbidden":
         return UnknownName(noun, name, cls.model_fields).sentence
+    if mistake["type"] == "too_short":
+        return f"it must hold at least {mistake['ctx']['min_length']}."
     if mistake["type"] == "missing":
         return f"{name} must be given: {cls.model_fields[name].description or 'it has no default.'}"
     problem = re.sub(r"^(Input|String|Value) should", "it must", str(mistake["msg"]).removeprefix("Value error, "))

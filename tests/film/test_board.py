@@ -66,7 +66,7 @@ def test_a_storyboard_written_down_reads_back_as_itself() -> None:
         (WHOLE.replace("portrait", "641x480"), "both sides must be even"),
         ("scenes:\n  - duration: 3\n", "line 2: scenes[0]: a scene needs a picture, a video, a colour or a title."),
         ("scenes:\n  - colour: red\n    ken_burns: {start: [0, 0, 2, 1]}\n", "line 3: scenes[0].ken_burns.start"),
-        ("scenes: []\n", "line 1: scenes"),
+        ("scenes: []\n", "line 1: scenes: it must hold at least 1."),
         ("- a\n", "is no storyboard"),
         ("scenes: [\n", "line 2: this is not YAML"),
         ("captions: {words: [{text: a, start: 1, end: x}]}\nscenes: [{colour: red}]\n", "captions.words[0].end: end=x"),

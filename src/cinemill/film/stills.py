@@ -40,6 +40,8 @@ _STANDS = 1e-6
 """Pixels that are no motion."""
 _MOST_PIXELS = 1 << 27
 """Of a picture as it is decoded; larger JPEGs are decoded smaller."""
+_HEAD = 1 << 16
+"""Bytes of a file among which it says whether it holds opacity."""
 _LEAST_SIDE = 32
 """Pixels: what is smaller is enlarged before it is framed, so that its frame has a shape."""
 # RGB of 0 … 255 to limited Y, Cb, Cr (ITU-R BT.709-6).
@@ -73,8 +75,7 @@ def read_rgb(path: File) -> tuple[Rgb, NDArray[np.uint8] | None]:
         raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
     if not data.size:
         raise DecodeFailed(f"{path} is empty.")
-    may_be_transparent = bytes(data[:3]) != b"\xff\xd8\xff"
-    picture = _decoded(data, cv2.IMREAD_UNCHANGED) if may_be_transparent else None
+    picture = _decoded(data, cv2.IMREAD_UNCHANGED) if _may_be_transparent(bytes(data[:_HEAD])) else None
     if picture is not None and picture.ndim == 3 and picture.shape[2] == 4:
         deep = picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
         return np.ascontiguousarray(deep[:, :, 2::-1]), np.ascontiguousarray(deep[:, :, 3])
@@ -83,6 +84,13 @@ def read_rgb(path: File) -> tuple[Rgb, NDArray[np.uint8] | None]:
     if picture is None:
         return _by_libav(path), None
     return (picture if shrink == 1 else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)), None
+
+
+def _may_be_transparent(head: bytes) -> bool:
+    """Whether a file that begins like this may hold opacity; a PNG says so before its pixels (ISO 15948)."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return head[25:26] in (b"\4", b"\6") or b"tRNS" in head.partition(b"IDAT")[0]
+    return not head.startswith(b"\xff\xd8\xff")
 
 
 def _decoded(data: NDArray[np.uint8], flags: int) -> Any:

@@ -163,9 +163,10 @@ def _lengths(
         _share(board, lengths, over, board.narration, overlaps)
     still = round(STILL_SECONDS * board.rate)
     found = [max(1, still if length is None else length) for length in lengths]
-    for index, (scene, frames) in enumerate(zip(board.scenes, found)):
+    for index, scene in enumerate(board.scenes):
         if scene.duration and round(exact(scene.duration) * board.rate) < 1:
-            raise InvalidParams(f"{called(board, index)} lasts {scene.duration} s, less than one picture ({frames}).")
+            lasts = f"{called(board, index)} lasts {scene.duration:g} s"
+            raise InvalidParams(f"{lasts}, less than one picture at {float(board.rate):.6g} fps.")
     return found
 
 
