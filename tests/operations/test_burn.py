@@ -94,6 +94,13 @@ def test_letters_that_no_font_has_are_named(tmp_path: Path) -> None:
     assert "U+12000" in notes[0]
 
 
+def test_letters_that_another_font_has_are_drawn_with_it() -> None:
+    if not fonts.faces():
+        pytest.skip("this machine has no fonts")
+    assert fonts.undrawn("A\U00012000").replace("\U00012000", "") == ""
+    assert fonts.undrawn("") == ""
+
+
 def test_a_font_is_named_for_what_is_missing() -> None:
     assert fonts.holders("に한😀") == "Noto Sans CJK and Noto Emoji"
 

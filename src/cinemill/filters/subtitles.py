@@ -160,10 +160,9 @@ def typeface(p: Subtitles) -> tuple[str | None, list[str]]:
     choice = fonts.choose(letters, p.font)
     if choice is None:
         return p.font, ["no font is found on this machine; FFmpeg takes what it finds."]
+    nowhere = fonts.undrawn(choice.missing)
     lacking = (
-        f"; it has no {_said(choice.missing)}, and no font here has: install {fonts.holders(choice.missing)}, say"
-        if choice.missing
-        else ""
+        f"; it has no {_said(nowhere)}, and no font here has: install {fonts.holders(nowhere)}, say" if nowhere else ""
     )
     if p.font is None and p.file.suffix.lower() in (".ass", ".ssa"):
         return None, []

@@ -94,6 +94,12 @@ def choose(text: str, family: str | None = None) -> Choice | None:
     return Choice(best, "".join(map(chr, sorted(ranked[best]))))
 
 
+def undrawn(missing: str) -> str:
+    """Those of the letters that a family lacks which no other font here has either: libass takes others from there."""
+    here = {code for face in faces() for code in covered(face)} if missing else set[int]()
+    return "".join(char for char in missing if ord(char) not in here)
+
+
 _HOLDERS = (
     (0x0E00, 0x0E7F, "Noto Sans Thai"),
     (0x0900, 0x097F, "Noto Sans Devanagari"),

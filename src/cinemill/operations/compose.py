@@ -361,11 +361,13 @@ def _font(board: Storyboard, line: Timeline) -> tuple[str, list[str]]:
         here = wanted.lower() in (name.lower() for name in fonts.families())
         why = f"{wanted} lacks letters that are needed" if here else f"no font {wanted} is on this machine"
         notes.append(f"{why}; {choice.family} is taken. There are: {', '.join(fonts.families())}.")
-    if choice.missing:
-        shown = ", ".join(f"{char} (U+{ord(char):04X})" for char in choice.missing[:5])
-        more = f" and {len(choice.missing) - 5} more" if len(choice.missing) > 5 else ""
-        have = fonts.holders(choice.missing)
-        notes.append(f"No font here has all letters: {choice.family} lacks {shown}{more}. Install {have}, say.")
+    lacking = fonts.undrawn(choice.missing)
+    if lacking:
+        shown = ", ".join(f"{char} (U+{ord(char):04X})" for char in lacking[:5])
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        notes.append(f"No font here has {shown}{more}. Install {fonts.holders(lacking)}, say.")
+    elif choice.missing:
+        notes.append(f"{choice.family} lacks {' '.join(choice.missing[:5])}; another font here has what it lacks.")
     return choice.family, notes
 
 
