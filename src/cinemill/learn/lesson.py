@@ -32,7 +32,7 @@ class Lesson(Schedule):
     """What it begins with: ours, nothing, or a model that was made here, by name or file."""
     pictures: int = Field(120, ge=2, le=5000)
     """How many pictures are taken from the films, about."""
-    steps: int = Field(1000, ge=1)
+    steps: int = Field(1600, ge=1)
     """How often the weights are changed."""
     batch: int = Field(8, ge=1, le=1024)
     """Examples that each change looks at."""
