@@ -71,6 +71,8 @@ def _needed() -> Iterator[Path]:
     yield Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface")
     found = settings()
     yield from (found.data_dir, found.cache_dir, *found.shared_folders)
+    # An engine's environment borrows the Python that it was made with, which lies elsewhere.
+    yield from (python.resolve().parents[1] for python in (found.data_dir / "engines").glob("*/bin/python"))
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, access: int) -> None:
