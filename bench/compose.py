@@ -107,9 +107,12 @@ def material(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def _again(folder: Path) -> list[list[str]]:
-    """Twenty scenes, and the same with one of them changed: seconds in the place of pictures a second."""
+    """Twenty scenes, and the same with one of them changed: seconds in the place of pictures a second.
+
+    Each has a picture of its own: of two scenes that are alike in everything, one is made.
+    """
     story = json.loads((folder / "story.yaml").read_text())
-    scenes = [{"picture": story["scenes"][number % _PICTURES]["picture"], "duration": 3.5} for number in range(_SCENES)]
+    scenes = [{"picture": str(_photograph(folder, number)), "duration": 3.5} for number in range(_SCENES)]
     seconds: list[float] = []
     for change in ({}, {"ken_burns": "left"}):
         scenes[_SCENES // 2] |= change
