@@ -75,7 +75,7 @@ def _tabs(browser: Any, address: str, size: tuple[int, int], folder: Path) -> It
 @contextmanager
 def _served(folder: Path) -> Iterator[str]:
     """Where `cinemill serve` listens, with a home of its own."""
-    homes = {f"CINEMILL_{name.upper()}_DIR": str(folder / name) for name in ("state", "cache")}
+    homes = {f"CINEMILL_{name.upper()}_DIR": str(folder / name) for name in ("state", "cache", "data")}
     environment = {**os.environ, **homes, "PYTHONUNBUFFERED": "1", "GRADIO_TEMP_DIR": str(folder / "arrivals")}
     asked = [CINEMILL, "serve", "--port", "0", "--no-check", "--folder", str(folder / "queue")]
     server = subprocess.Popen(asked, env=environment, stdout=subprocess.PIPE, start_new_session=True, text=True)
@@ -204,7 +204,7 @@ def _compose(page: Any, folder: Path) -> None:
     table = page.locator("#compose-table")
     table.get_by_test_id("cell-0-1").get_by_text("beach.jpg").wait_for()
     for place, text in (("cell-0-4", "It began with a photograph."), ("cell-1-4", "And then it began to move.")):
-        cell = table.get_by_test_id(place)
+        cell = table.get_by_test_id(place).last
         cell.dblclick()
         cell.get_by_role("textbox").press_sequentially(text)
         page.keyboard.press("Enter")
