@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +339,26 @@ def test_bad_machine_stops_no_other(trouble: Ask, folder: Path, machines: Machin
         assert any(node.shunned and node.name == bad.node_ip_address for view in views for node in view.nodes)
     finally:
         machines.cluster.remove_node(bad, allow_graceful=False)
+
+
+@pytest.mark.slow
+def test_four_machines_lose_workers_at_random_and_make_nothing_twice_but_what_was_in_hand(
+    trouble: Ask, folder: Path, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farm, "_PATIENCE", 60.0)  # a slow machine is no reason to begin a chunk twice
+    more = [machines.add(), machines.add()]
+    chance, killed, names = random.Random(5), 0, set[str]()
+    try:
+        for event in run(trouble(chunks=24, steps=10, pause=0.1), executor=executor("ray")):
+            names |= {node.name for node in event.nodes if node.running} if isinstance(event, AtWork) else set()
+            if isinstance(event, PartDone) and killed < 5:
+                with suppress(ProcessLookupError):
+                    os.kill(chance.choice(sorted(pids(folder))), signal.SIGKILL)
+                    killed += 1
+        assert len(names) == 4
+        assert killed
+        assert (folder / "out").read_text() == whole(24, 10)
+        assert len(attempts(folder / "in")) <= 24 + killed
+    finally:
+        for one in more:
+            machines.cluster.remove_node(one, allow_graceful=False)
