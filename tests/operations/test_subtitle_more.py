@@ -19,7 +19,7 @@ from cinemill.media import read
 from cinemill.media.cues import embedded, files, rules, sentences
 from cinemill.media.cues.types import Cue, Transcript, Word
 from cinemill.operations import Offer, get, recognise
-from cinemill.surfaces import forms, offers, watching
+from cinemill.surfaces import forms, offers, perform, watching
 from command import Cinemill
 
 SPEECH = Path(__file__).parents[1] / "speech"
@@ -168,10 +168,20 @@ def test_what_would_be_ignored_is_refused_with_a_reason(flag: list[str], said: s
 def test_every_flag_of_whisperx_is_taken_or_refused() -> None:
     flags = WHISPERX.split()
     operation = get("subtitle")
-    taken = {*operation.params.model_fields, "output_dir", "no_align"}
+    taken = {*operation.params.model_fields, *perform.Common.__dataclass_fields__, "no_align"}
     refused = {name.replace("-", "_") for name in operation.elsewhere}
     assert [flag for flag in flags if flag.replace("-", "_") not in taken | refused] == []
     assert not taken & refused
+
+
+def test_a_folder_for_the_output_is_made(tmp_path: Path) -> None:
+    cinemill = Cinemill(tmp_path, tmp_path / "home")
+    asked = ("subtitle", SPEECH / "ten.ogg", "--engine", "pocketsphinx", "--output_dir", "said")
+    assert cinemill(*asked, "--output_format", "vtt").code == 0
+    assert [path.name for path in (tmp_path / "said").iterdir()] == ["ten.subtitle.vtt"]
+    refused = cinemill(*asked, "-o", "other.srt")
+    assert refused.code == 2
+    assert "two places" in refused.err
 
 
 def test_a_token_is_kept_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

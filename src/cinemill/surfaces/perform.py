@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
@@ -49,6 +50,10 @@ class Common:
             help="File, folder or s3://BUCKET/KEY. Left out, it is called INPUT.OPERATION.SUFFIX here.",
         ),
     ] = None
+    output_dir: Annotated[
+        Path | None,
+        _shared("--output-dir", metavar="FOLDER", help="A folder for the output, made where there is none."),
+    ] = None
     preset: Annotated[
         str | None,
         _shared(
@@ -89,6 +94,13 @@ class Common:
         str,
         _shared("--on", metavar="|".join(PLACES), help="Where to run.", autocompletion=lambda: list(PLACES)),
     ] = "auto"
+
+    @property
+    def place(self) -> str | None:
+        """Where the output goes. Raises RequestError for two places."""
+        if self.output and self.output_dir:
+            raise RequestError(f"--output {self.output} and --output-dir {self.output_dir} are two places; name one.")
+        return f"{self.output_dir}{os.sep}" if self.output_dir else self.output
 
 
 def command(name: str) -> tuple[Callable[..., None], str]:
@@ -137,9 +149,9 @@ def _perform(name: str, explicit: dict[str, Any], common: Common) -> None:
     count = 0
     tasks: Iterable[forms.Task] = ()
     if common.watch:
-        tasks = watching.arrivals(name, _given(name, common.inputs), common.output, explicit, common.preset)
+        tasks = watching.arrivals(name, _given(name, common.inputs), common.place, explicit, common.preset)
     else:
-        tasks = forms.batch(name, _given(name, common.inputs), common.output, explicit, common.preset)
+        tasks = forms.batch(name, _given(name, common.inputs), common.place, explicit, common.preset)
     if common.save_preset:
         forms.save_preset(name, common.save_preset, explicit, common.preset)
     for task in tasks:
