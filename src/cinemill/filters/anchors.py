@@ -3,7 +3,8 @@
 For each frame, the way of every place is known since the frame that its scene is anchored at: the scene's first one, or
 once that is long ago, the one of the last few with the least number that a hash makes of its time. So a frame's ways
 follow from the frames just before it, and a film can be cut anywhere. When another anchor takes over, screens fade.
-Ways are added up from the optical flow between frames, smoothed so that dots keep their shape.
+Ways are added up from the optical flow between frames, smoothed so that dots keep their shape; where they lose it, as
+on what comes out from behind something, the paper's take their place.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ REACH, FADE = 48, 8
 HALO = REACH + FADE
 _SMOOTH = 6.0
 """Sigma, in pixels of the flow, within which things move together."""
+_BENT = 0.25
+"""By how much of its size a dot may be stretched or sheared until it begins to give way; at twice that it is gone."""
 _MARGIN = 64
 """Pixels around a screen that ways may differ by from their mean."""
 
@@ -124,11 +127,24 @@ def laid(tiles: Tiles, shape: tuple[int, ...], places: Places) -> tuple[Plane, .
         return _on_paper(tiles, shape)
     made: Any = None
     sheet = _sheet(tiles, shape)
+    paper = sheet[: shape[0], : shape[1]].astype(np.float32)
     for share, way in places:
         x, y = _ways(way, shape, tiles.planes[0].shape)
         screen = cv2.remap(sheet, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        screen += _bent(way, shape) * (paper - screen)
         made = share * screen if made is None else made + share * screen
     return tuple(cv2.split(np.rint(made).astype(np.uint8)))
+
+
+def _bent(way: Flow, shape: tuple[int, ...]) -> Any:
+    """(H, W, 1) float32 from 0 to 1: how far dots have lost their shape at a place."""
+    import cv2
+    import numpy as np
+
+    slopes = [cv2.Sobel(way, cv2.CV_32F, *axis, ksize=1, scale=0.5) for axis in ((1, 0), (0, 1))]
+    most = np.max(np.abs(slopes), axis=(0, 3))
+    soft = cv2.blur(np.clip(most / np.float32(_BENT) - 1, 0, 1), (9, 9))
+    return cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_LINEAR)[..., None]
 
 
 def _ways(way: Flow, shape: tuple[int, ...], tile: tuple[int, ...]) -> tuple[Any, Any]:
