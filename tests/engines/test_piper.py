@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cinemill import settings
 from cinemill.engines import engines, install, piper
 from cinemill.engines.host import Host
-from cinemill.errors import InvalidParams, MissingEngine, UnknownName
+from cinemill.errors import InvalidParams, UnknownName
 from cinemill.jobs import run as jobs
 from cinemill.media import read
 from cinemill.media.cues import files
@@ -23,6 +21,7 @@ from cinemill.operations import speakers, voice_list
 from cinemill.operations.speakers import SpeechOptions
 from cinemill.surfaces import forms
 from command import Cinemill
+from installed import engine
 
 FAKE = Path(__file__).with_name("fake_voice.py")
 RATE, SAMPLES = 16_000, 1600
@@ -109,20 +108,8 @@ def test_voices_are_listed(folder: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CINEMILL_DATA_DIR", str(folder))
-        settings.settings.cache_clear()
-        try:
-            list(install.install(engines.get("piper")))
-            yield folder
-        except MissingEngine as error:
-            pytest.skip(str(error))
-        finally:
-            host = install._hosts.pop("piper", None)
-            if host:
-                host.stop()
-    settings.settings.cache_clear()
+    with engine("piper", tmp_path_factory) as folder:
+        yield folder
 
 
 def hums(path: Path) -> None:

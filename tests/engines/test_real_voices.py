@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from cinemill import settings
 from cinemill.engines import chatterbox, engines, install
 from cinemill.errors import MissingEngine
 from cinemill.jobs import run as jobs
 from cinemill.media import read
 from cinemill.media.cues import files
 from cinemill.surfaces import forms
+from installed import engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 TEXT = "Please open the window."
@@ -51,20 +50,8 @@ for name in ("af_heart", "af_sky", "ef_dora"):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CINEMILL_DATA_DIR", str(folder))
-        settings.settings.cache_clear()
-        try:
-            list(install.install(engines.get("kokoro")))
-            yield folder
-        except MissingEngine as error:
-            pytest.skip(str(error))
-        finally:
-            host = install._hosts.pop("kokoro", None)
-            if host:
-                host.stop()
-    settings.settings.cache_clear()
+    with engine("kokoro", tmp_path_factory) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

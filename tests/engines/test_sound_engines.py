@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from cinemill.jobs import run as jobs
 from cinemill.media import audio, read, write
 from cinemill.media.types import Audio
 from cinemill.surfaces import forms
+from installed import engine
 
 SPEECH = Path(__file__).parents[1] / "speech" / "ten.ogg"
 HERE = Path(__file__).parent
@@ -142,20 +142,8 @@ def test_without_the_engine_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch
 @pytest.fixture
 def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The engine of the test's parameter, for real; skips where it cannot be had."""
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CINEMILL_DATA_DIR", str(folder))
-        settings.settings.cache_clear()
-        try:
-            list(install.install(engines.get(request.param)))
-            yield request.param
-        except MissingEngine as error:
-            pytest.skip(str(error))
-        finally:
-            host = install._hosts.pop(request.param, None)
-            if host:
-                host.stop()
-    settings.settings.cache_clear()
+    with engine(request.param, tmp_path_factory):
+        yield request.param
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from cinemill.media.cues import files
 from cinemill.operations import recognise, script, speaking
 from cinemill.surfaces import forms
 from faulty import Faulty
+from installed import engine
 
 ENGINE = engines.get("whisper")
 SPEECH = Path(__file__).parents[1] / "speech"
@@ -38,25 +38,8 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The engine in a data directory of the tests' own; skips where no fitting Python or no packages are."""
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    before = os.environ.get("CINEMILL_DATA_DIR")
-    os.environ["CINEMILL_DATA_DIR"] = str(folder)
-    settings.settings.cache_clear()
-    try:
-        list(install.install(ENGINE))
+    with engine("whisper", tmp_path_factory) as folder:
         yield folder
-    except MissingEngine as error:
-        pytest.skip(str(error))
-    finally:
-        host = install._hosts.pop("whisper", None)
-        if host:
-            host.stop()
-        if before is None:
-            del os.environ["CINEMILL_DATA_DIR"]
-        else:
-            os.environ["CINEMILL_DATA_DIR"] = before
-        settings.settings.cache_clear()
 
 
 def subtitle(output: Path, **params: Any) -> dict[str, Any]:

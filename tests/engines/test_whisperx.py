@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -11,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from cinemill import settings
 from cinemill.engines import engines, install
-from cinemill.errors import MissingEngine
 from cinemill.jobs import run as jobs
 from cinemill.media.cues import files
 from cinemill.surfaces import forms
+from installed import engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]  # one and a half GB of packages, PyTorch among them
 ENGINE = engines.get("whisperx")
@@ -53,24 +51,8 @@ Wav2Vec2ForCTC(Wav2Vec2Config(vocab_size=len(tokens), pad_token_id=0, **small)).
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    before = os.environ.get("CINEMILL_DATA_DIR")
-    os.environ["CINEMILL_DATA_DIR"] = str(folder)
-    settings.settings.cache_clear()
-    try:
-        list(install.install(ENGINE))
+    with engine("whisperx", tmp_path_factory) as folder:
         yield folder
-    except MissingEngine as error:
-        pytest.skip(str(error))
-    finally:
-        host = install._hosts.pop("whisperx", None)
-        if host:
-            host.stop()
-        if before is None:
-            del os.environ["CINEMILL_DATA_DIR"]
-        else:
-            os.environ["CINEMILL_DATA_DIR"] = before
-        settings.settings.cache_clear()
 
 
 @pytest.fixture(scope="module")

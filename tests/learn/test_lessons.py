@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -26,8 +26,9 @@ from cinemill.media.generation import generation
 from cinemill.media.types import Frame
 from cinemill.models import registry, store
 from cinemill.models.weights import __file__ as weights
-from cinemill.settings import settings
 from command import Cinemill
+
+pytestmark = pytest.mark.usefixtures("same_home")
 
 WORN = "simulate.tape=luma_blur:1.2:chroma_blur:3:ringing:0.5:luma_noise:5:chroma_noise:5"
 SIZE = (160, 128)
@@ -67,15 +68,6 @@ def write(path: Path, frames: Sequence[Frame]) -> None:
     raw = b"".join(plane.tobytes() for frame in frames for plane in frame.planes)
     given = ["-f", "rawvideo", "-pix_fmt", frames[0].format, "-s", size, "-r", "10", "-i", "-"]
     subprocess.run([ffmpeg(), "-v", "error", "-y", *given, "-c:v", "ffv1", path], input=raw, check=True)
-
-
-@pytest.fixture(autouse=True)
-def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Models and lessons go where the command puts them."""
-    monkeypatch.setenv("CINEMILL_DATA_DIR", str(home / "data"))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def taught(lesson: lessons.Lesson, name: str) -> lessons.Outcome:

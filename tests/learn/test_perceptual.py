@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from cinemill.filters import text
 from cinemill.learn import lessons, losses, procedural
 from cinemill.measure import sheet
 from cinemill.media.types import Frame
-from cinemill.settings import settings
+
+pytestmark = pytest.mark.usefixtures("same_home")
 
 WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
 SIZE = (96, 64)
@@ -38,14 +38,6 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
     torch.save(values, path)
     return path
-
-
-@pytest.fixture(autouse=True)
-def _home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    monkeypatch.setenv("CINEMILL_DATA_DIR", str(home / "data"))
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
 
 
 def frames(seed: int, seconds: float = 8) -> list[Frame]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +15,14 @@ import numpy as np
 import pytest
 
 from cinemill import settings
-from cinemill.engines import engines, espeak, install
+from cinemill.engines import espeak
 from cinemill.errors import InvalidParams, MissingEngine, OpenFailed
 from cinemill.jobs import run as jobs
 from cinemill.media.cues import files
 from cinemill.operations import who_speaks
 from cinemill.operations.who_speaks import Sample
 from cinemill.surfaces import forms
+from installed import engine
 
 HE, SHE = "en-us+m3", "en-us+f2"
 LINES = [
@@ -72,23 +72,11 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The engine in a data directory of the tests' own; skips where no fitting Python or no packages are."""
-    folder = Path(os.environ.get("CINEMILL_TEST_ENGINES") or tmp_path_factory.mktemp("data"))
-    kept = {name: os.environ.get(name) for name in ("CINEMILL_DATA_DIR", "CINEMILL_CACHE_DIR")}
-    os.environ |= {"CINEMILL_DATA_DIR": str(folder), "CINEMILL_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CINEMILL_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        with engine("resemblyzer", tmp_path_factory) as folder:
+            yield folder
     settings.settings.cache_clear()
-    try:
-        list(install.install(engines.get("resemblyzer")))
-        yield folder
-    except MissingEngine as error:
-        pytest.skip(str(error))
-    finally:
-        host = install._hosts.pop("resemblyzer", None)
-        if host:
-            host.stop()
-        for name, value in kept.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-        settings.settings.cache_clear()
 
 
 def run(operation: str, source: Path, output: Path, **params: Any) -> dict[str, Any]:
