@@ -81,7 +81,7 @@ class TestRoutes:
         assert [f.pts * f.time_base for f in out] == [f.pts * f.time_base for f in frames]
 
     @pytest.mark.parametrize(
-        "colour", [Colour(), Colour("bt2020nc", "bt2020", "smpte2084", "limited"), Colour("bt709")]
+        "colour", [Colour(), PQ, Colour("bt709"), Colour("bt470bg", range="full"), Colour(range="limited")]
     )
     def test_colour_tags_pass_the_pipe(self, clip: Clip, colour: Colour) -> None:
         frames = [replace(frame, colour=colour) for frame in pictures(clip("422_10.mkv"))[:3]]

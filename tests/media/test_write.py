@@ -83,6 +83,15 @@ def test_lossless_h264_in_mp4_keeps_every_value_time_and_tag(clip: Clip, tmp_pat
     assert named(made.video.colour) == named(source.video.colour)
 
 
+@pytest.mark.parametrize("name", ["422_10.mkv", "b.avi"])
+def test_what_a_picture_was_coded_as_is_no_wish_for_what_it_becomes(clip: Clip, tmp_path: Path, name: str) -> None:
+    """FFV1 and DV know whole pictures only, and a pipe brings nothing else."""
+    whole = remake(clip(name), tmp_path / "whole.mkv")
+    made = remake(whole.path, tmp_path / "made.mp4", codec="h264")
+    assert len(read.index(whole).keyframes) == len(read.index(whole).pts)
+    assert len(read.index(made).keyframes) == 1
+
+
 def named(colour: Colour) -> Colour:
     """YUV that does not say its range is limited; encoders differ in saying so."""
     return replace(colour, range="limited" if colour.range == "unspecified" else colour.range)

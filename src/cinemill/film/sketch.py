@@ -41,7 +41,8 @@ def drawn(film: Film) -> Any:
     for each in line.sounds:
         end = each.start + (each.seconds or line.seconds)
         place, colour = (1, _SPEECH) if each.speech else (2, _CLIP)
-        _bar(picture, place, x_of(each.start), x_of(end), colour, each.file.name)
+        text = _said(film, each.start, float(end)) if each.speech else each.file.name
+        _bar(picture, place, x_of(each.start), x_of(end), colour, text)
     for each in film.shown:
         begin, end = (x_of(float(frame / line.rate)) for frame in (each.first, each.stop))
         _bar(picture, 3, begin, max(begin + 1, end - 1), _CAPTION, "")
@@ -69,6 +70,12 @@ def _thumbnail(picture: Any, film: Film, scene: int, left: int, right: int) -> N
         picture[_SIDE : _SIDE + _STRIP, begin : begin + part.shape[1]] = part
         begin += width
     cv2.line(picture, (left, _SIDE), (left, _SIDE + _STRIP), _GROUND, 1)
+
+
+def _said(film: Film, start: float, end: float) -> str:
+    """What is spoken in this time; recordings that were made have no names worth showing."""
+    words = [word for word in film.line.words if start * 1000 <= word.start < end * 1000]
+    return "".join(f"{' ' * word.space}{word.text}" for word in words).strip() or "speech"
 
 
 def _alone(film: Film, scene: int) -> list[tuple[int, int]]:

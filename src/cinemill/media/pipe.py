@@ -20,11 +20,12 @@ from cinemill.errors import EngineCrashed, InvalidParams
 from cinemill.media import program
 from cinemill.media.colour import Colour
 from cinemill.media.formats import HELD, is_rgb
-from cinemill.media.native import SAME_VALUES, of_native, to_native
+from cinemill.media.native import of_native, to_native
 from cinemill.media.types import FieldOrder, Frame
 
 _IN: Final = ("-f", "nut", "-i", "pipe:0")
 _OUT: Final = ("-c:v", "rawvideo", "-f", "nut", "pipe:1")
+_TAGGED: Final = ("-c:v", "rawvideo", "-allow_raw_vfw", "1", "-f", "matroska", "-")
 _TIMES: Final = ("-copyts", "-fps_mode", "passthrough", "-enc_time_base", "filter")
 
 
@@ -77,23 +78,21 @@ def _told(graph: str, first: Frame) -> str:
 def _output_colour(first: Frame, graph: str) -> Colour:
     """The colour tags after `graph`, by a run over two pictures into Matroska, which unlike NUT has a place for them.
 
-    RGB keeps the tags of the YUV it came from.
+    They go there as they are: before encoders that know one range only, FFmpeg converts to it. RGB keeps the tags of
+    the YUV it came from.
     """
     pictures = io.BytesIO()
     _write(pictures, first, [first, replace(first, pts=first.pts + max(1, first.duration))])
-    arguments = [*_IN, "-vf", _told(graph, first), "-frames:v", "1", "-c:v", "ffv1", "-f", "matroska", "-"]
+    arguments = [*_IN, "-vf", _told(graph, first), "-frames:v", "1", *_TAGGED]
     written = program.answer(arguments, pictures.getvalue())
     try:
         with av.open(io.BytesIO(written)) as container:
             context = container.streams.video[0].codec_context
     except averror.FFmpegError:
         return first.colour  # a graph that gives no picture for two
-    if context.pix_fmt is None or is_rgb(SAME_VALUES.get(context.pix_fmt, context.pix_fmt)):
-        return first.colour
     codes = (context.colorspace, context.color_primaries, context.color_trc, context.color_range)
     colour = Colour.of_codes(*codes)
-    # Matroska writes down the range that is meant where none is told.
-    return replace(colour, range=first.colour.range) if first.colour.range == "unspecified" else colour
+    return first.colour if colour.matrix == "rgb" else colour
 
 
 def _write(target: Any, first: Frame, frames: Iterable[Frame]) -> None:

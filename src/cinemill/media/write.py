@@ -100,7 +100,9 @@ def encode(
             for frame in _fitting(frames, spec):
                 at, length = (rescale(n, frame.time_base, spec.time_base) for n in (frame.pts, frame.duration))
                 lengths[at] = length
-                for packet in context.encode(to_native(frame)):
+                native = to_native(frame)
+                native.pict_type = 0  # what it was coded as, by a decoder or a pipe, is no wish for what it becomes
+                for packet in context.encode(native):
                     writer.add(_coded(packet, lengths))
                 done += 1
                 yield done

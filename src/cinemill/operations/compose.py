@@ -119,7 +119,7 @@ class FilmOperation(Operation[F, ComposeDecided]):
         spec, lost = _spec(board, request.params)
         tracks.check_picture(format, spec)
         decided = ComposeDecided(
-            notes=(*notes, *spoken, *lacking, *lost),
+            notes=tuple(dict.fromkeys((*notes, *spoken, *lacking, *lost))),
             format=format,
             spec=spec,
             board=board.model_dump(mode="json"),

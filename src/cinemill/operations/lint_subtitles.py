@@ -28,7 +28,7 @@ class LintSubtitles(PictureRules):
 
 
 class LintDecided(Decided):
-    frames: int = 0
+    cues: int = 0
 
 
 @operation
@@ -62,10 +62,10 @@ class LintSubtitlesOperation(Operation[LintSubtitles, LintDecided]):
         notes = (f"{len(read.transcript.cues)} cues, {read.format.upper()} in {read.encoding}; {told}.",)
         if language and language not in (request.params.language, read.transcript.language):
             notes += (f"the text looks like {language}; --language says better.",)
-        return LintDecided(notes=notes)
+        return LintDecided(notes=notes, cues=len(read.transcript.cues))
 
     def cut(self, request: Request[LintSubtitles], decided: LintDecided, seconds: float) -> list[Chunk]:
-        return [Chunk(index=0)]
+        return [Chunk(index=0, size=max(1, decided.cues))]
 
     def part(self, request: Request[LintSubtitles], decided: LintDecided, chunk: Chunk, path: Path) -> Iterator[int]:
         from cinemill.media.cues.lint import lint

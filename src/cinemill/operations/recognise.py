@@ -312,7 +312,7 @@ _SECONDS_PER_SECOND = 60.0
 
 
 def offers(options: WhisperOptions, engine: str) -> Iterator[Offer]:
-    """The engine, where it is not installed, and its model, where that is not here."""
+    """The engine, where it is not installed, and its model, where that is not here and nobody has allowed it yet."""
     from cinemill.engines import engines
     from cinemill.engines.install import install, is_installed
     from cinemill.engines.whisper import SIZES_MB
@@ -324,7 +324,7 @@ def offers(options: WhisperOptions, engine: str) -> Iterator[Offer]:
     if not is_installed(one):
         better = "The engine whisper hears far better than PocketSphinx" if engine == "whisper" else one.summary
         yield Offer(engine, f"{better.rstrip('.')}; it takes {one.size_mb} MB.", lambda: install(one))
-    if is_installed(one) and not hearing.is_here():
+    if is_installed(one) and not options.download and not hearing.is_here():
         yield Offer(f"{engine}-{hearing.called}", f"Its model {hearing.called}{size} is not here.", hearing.fetched)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from cinemill.filters import Chain, Step, text
 from cinemill.operations import interpolate, upscale
 from cinemill.operations.advice import Advice
+from cinemill.operations.wishes import Restore
 
 if TYPE_CHECKING:
     from cinemill.media.types import VideoTrack
-    from cinemill.operations.wishes import Restore
 
 ORDER = (
     "inpaint",
@@ -81,8 +81,8 @@ def _unused(params: Restore, steps: Sequence[Step]) -> Iterator[str]:
 
 
 def all_of(told: Sequence[Advice]) -> Chain:
-    """The chain for everything that was told."""
-    return _ordered(text.chain(one.step).steps[0] for one in told if one.step)
+    """The chain for everything that was told, as a restoration that is asked for nothing else would do it."""
+    return _ordered(_settled(Restore(), one) for one in told if one.step)
 
 
 def _ordered(steps: Iterable[Step]) -> Chain:

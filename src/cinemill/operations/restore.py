@@ -67,6 +67,12 @@ class RestoreOperation(VideoOperation[Restore]):
     def excerpt(self, params: Restore, info: MediaInfo, index: Index) -> tuple[int, int] | None:
         return middle(params.preview, info, index)
 
+    def result(self, request: Request[Restore], decided: VideoDecided, parts: Sequence[Path]) -> dict[str, Any]:
+        found = super().result(request, decided, parts)
+        if decided.excerpt and request.output:
+            found["notes"].append(f"Before and after stand side by side in {sheet_of(request.output).name}.")
+        return found
+
     def join(
         self, request: Request[Restore], decided: VideoDecided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:

@@ -48,7 +48,7 @@ def devices(
     for one in found:
         lists = (", ".join(one.inputs), ", ".join(one.standards).upper(), ", ".join(one.sounds[:2]))
         rows.append([one.id, one.kind, one.name, *lists])
-    Console(highlight=False, soft_wrap=True).print(show.table(rows))
+    Console(highlight=False, soft_wrap=True, emoji=False).print(show.table(rows))
     for one in found:
         if one.note:
             typer.echo(f"  · {one.name}: {one.note}")
@@ -145,7 +145,7 @@ class _Teller:
         if self.as_json:
             self._event({"event": "seen", **asdict(seen)})
             return
-        many = f" {seen.count} pictures" if seen.what in ("dropped", "blank") else ""
+        many = f" {seen.count} picture{'s' if seen.count != 1 else ''}" if seen.what in ("dropped", "blank") else ""
         sys.stdout.write(("\r\x1b[2K" if self.terminal else "") + f"  {clock.show(seen.time)} {seen.what}{many}\n")
 
     def end(self, state: State) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
         studio.add_to(app)
         code = app(prog_name="cinemill", standalone_mode=False)
         sys.stdout.flush()
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Cancelled, typer.Abort):  # the last: a question that was not answered
         code = Cancelled.exit_code
     except BrokenPipeError:  # the reader of our output has gone; Python would complain when it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -34,7 +34,7 @@ _PRESET = "vhs-pal"
 
 def show(own: Path | None, folder: Path) -> None:
     """Restore `own`, or a tape that is made first, and leave film, sheet and page in `folder`."""
-    rich = Console(highlight=False, soft_wrap=True)
+    rich = Console(highlight=False, soft_wrap=True, emoji=False)
     folder.mkdir(parents=True, exist_ok=True)
     original = None if own else folder / "original.mp4"
     before = own or folder / "tape.mkv"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 from cinemill.errors import CinemillError, UnsupportedMedia
 from cinemill.hardware import cores, gpus
@@ -28,7 +29,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything there is to know, in the order in which people should read it."""
-    return [*_software(), *_encoders(), *_machine(), *_models(), *_places()]
+    return [*_software(), *_extras(), *_encoders(), *_machine(), *_models(), *_places()]
 
 
 def _software() -> Iterator[Finding]:
@@ -53,6 +54,24 @@ def _program() -> Finding:
     return Finding("software", "FFmpeg program", "works", said.partition(" Copyright")[0])
 
 
+_EXTRAS: Final = {
+    "studio": ("gradio", "`cinemill serve`: a page, an API, a queue"),
+    "desktop": ("PySide6", "`cinemill desktop`: the same in a window"),
+    "torch": ("torch", "networks as their authors publish them, `cinemill train`"),
+    "cluster": ("ray", "many machines: `--on ray`"),
+    "storage": ("s3fs", "files at s3://"),
+    "tune": ("optuna", "`cinemill tune`"),
+}
+"""What each brings to be recognised by, and what it is for."""
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, (package, purpose) in _EXTRAS.items():
+        here = importlib.util.find_spec(package) is not None
+        how = "" if here else f"; `pip install 'cinemill[{extra}]'` brings it"
+        yield Finding("extras", extra, "works" if here else "absent", purpose + how)
+
+
 def _encoders() -> Iterator[Finding]:
     """Each encoder by a trial: being listed says little."""
     import numpy as np
@@ -64,13 +83,16 @@ def _encoders() -> Iterator[Finding]:
     planes = tuple(np.full(shape, 128, np.uint8) for shape in ((360, 640), (180, 320), (180, 320)))
     picture = Frame(planes, "yuv420p", 0, Fraction(1, 25))
     for encoder in encoders.ENCODERS:
+        if encoder.vendor == "apple" and sys.platform != "darwin":
+            continue
         output = VideoOutput(codec=encoder.codec, encoder=encoder.name)
         try:
             encoders.spec_for(output, picture, Fraction(25), None, cores())
             yield Finding("encoders", encoder.name, "works", encoder.codec)
         except UnsupportedMedia as error:
             needed = encoder.name == "libx264"
-            yield Finding("encoders", encoder.name, "broken" if needed else "absent", str(error.facts["reason"]))
+            why = " ".join(str(error.facts["reason"]).removeprefix(encoder.name).lstrip(": ").split())
+            yield Finding("encoders", encoder.name, "broken" if needed else "absent", why)
 
 
 def _machine() -> Iterator[Finding]:

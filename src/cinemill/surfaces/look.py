@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _rich() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def as_data(value: Any) -> Any:

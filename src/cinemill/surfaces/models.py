@@ -97,7 +97,7 @@ def _table(found: list[Model]) -> None:
 
     from cinemill.models import registry, store
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     heads = ["", "model", "size", "licence", "what"][: 5 if console.width >= _WIDE else 4]
     shown = Table(box=box.SIMPLE_HEAD)
     for head in heads:
@@ -155,7 +155,7 @@ def _show(model: ModelName, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(_facts(found), indent=1, ensure_ascii=False))
         return
-    rich = Console(highlight=False, soft_wrap=True)
+    rich = Console(highlight=False, soft_wrap=True, emoji=False)
     rich.print(f"[bold]{found.name}[/]  {escape(found.description)}")
     commercial = {"yes": "", "no": "; no commercial use", "unclear": "; commercial use is unclear"}
     note = f" ({found.licence.note})" if found.licence.note else ""

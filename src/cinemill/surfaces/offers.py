@@ -35,11 +35,15 @@ def _agreed(offer: Offer) -> bool:
     """Whether the user wants it; `never` is remembered."""
     if _declined(offer).exists():
         return False
-    answer = typer.prompt(f"{offer.sentence} Get it now? [y/n/never]", default="n", show_default=False)
-    if answer.strip().lower() == "never":
+    try:
+        answer = input(f"{offer.sentence} Get it now? [y/n/never] ").strip().lower()
+    except EOFError:  # nobody is there to say yes
+        typer.echo()
+        return False
+    if answer == "never":
         _declined(offer).parent.mkdir(parents=True, exist_ok=True)
         _declined(offer).touch()
-    return answer.strip().lower() in ("y", "yes")
+    return answer in ("y", "yes")
 
 
 def _declined(offer: Offer) -> Path:

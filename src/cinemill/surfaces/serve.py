@@ -78,10 +78,12 @@ def run(server: Any, taken: socket.socket, folder: Path) -> None:
         raise JobRunning(f"another server works on the queue in {folder}; stop it, or give another --folder.")
 
 
-def refuse_without_packages() -> None:
-    missing = [name for name in ("fastapi", "uvicorn", "multipart") if importlib.util.find_spec(name) is None]
+def refuse_without_packages(*more: str) -> None:
+    """Raises MissingResource where the extra is not installed that the server, and `more`, are of."""
+    needed = ("fastapi", "uvicorn", "multipart", *more)
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        told = f"the server needs {', '.join(missing)}; pip install 'cinemill[studio]' brings what it needs."
+        told = f"the server needs {', '.join(missing)}; `pip install 'cinemill[studio]'` brings what it needs."
         raise MissingResource(told)
 
 

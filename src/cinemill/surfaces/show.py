@@ -55,7 +55,7 @@ class Console:
     """Rich text: what was found, what is done, a bar with the time left, where the result is."""
 
     def __init__(self) -> None:
-        self.rich = Rich(highlight=False, soft_wrap=True)
+        self.rich = Rich(highlight=False, soft_wrap=True, emoji=False)  # -map 0:v:0 is no hand
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.tenth = 0
@@ -91,9 +91,9 @@ class Console:
         for place, step in enumerate(event.steps, 1):
             self.rich.print(f"  [cyan]{place}[/] {escape(step)}")
         if event.total:
-            chunks = f"{event.chunks} chunk{'s' if event.chunks != 1 else ''}"
+            chunks = f" in {event.chunks} chunks" if event.chunks > 1 else ""
             begun = f", {event.done} done before" if event.done else ""
-            self.rich.print(f"  [dim]{event.total} {event.unit} in {chunks}{begun}[/]")
+            self.rich.print(f"  [dim]{_counted(event.total, event.unit)}{chunks}{begun}[/]")
 
     def _progress(self, event: ev.Progress) -> None:
         told = f"{event.rate:.1f} {event.unit}/s" if event.rate else ""
@@ -158,7 +158,7 @@ class Console:
             self.rich.print(f"  [yellow]·[/] {escape(note)}")
         for output in event.outputs:
             address = elsewhere.address(output)
-            size = "" if address else f"{output.stat().st_size / 1e6:.1f} MB, "
+            size = "" if address else f"{_size(output)}, "
             told = f"[dim]{size}{_clock(event.seconds)}[/]"
             self.rich.print(f"[green]done[/] {escape(address or str(_near(output)))}  {told}")
 
@@ -176,7 +176,7 @@ class Console:
 
     def _complain(self, text: str) -> None:
         self.__exit__(None, None, None)
-        Rich(stderr=True, highlight=False, soft_wrap=True).print(text)
+        Rich(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(text)
 
 
 Viewer = Lines | Console
@@ -216,6 +216,21 @@ def _near(path: Path | None) -> Path | None:
         return path.relative_to(Path.cwd())
     except ValueError:
         return path
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit[:-1] if number == 1 and len(unit) > 1 else unit}"
+
+
+def _size(path: Path) -> str:
+    """Of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    unit, worth = next((unit, worth) for unit, worth in _UNITS if size >= worth)
+    return f"{size / worth:.1f} {unit}" if worth > 1 else f"{size} bytes"
+
+
+_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("bytes", 0))
 
 
 def _clock(seconds: float | None) -> str:

@@ -159,6 +159,9 @@ def _mcp() -> None:
 
     Example: cinemill mcp
     """
+    from cinemill.surfaces import serve
+
+    serve.refuse_without_packages("mcp")
     from cinemill.surfaces import mcp
 
     mcp.serve()

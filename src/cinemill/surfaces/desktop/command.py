@@ -52,7 +52,7 @@ def desktop(
         return
     missing = [name for name in ("PySide6", "fastapi", "gradio") if importlib.util.find_spec(name) is None]
     if missing:
-        told = f"the window needs {', '.join(missing)}; pip install 'cinemill[desktop]' brings what it needs."
+        told = f"the window needs {', '.join(missing)}; `pip install 'cinemill[desktop]'` brings what it needs."
         raise MissingResource(told)
     if sys.platform == "linux" and not any(os.environ.get(name) for name in _DISPLAYS):
         raise RequestError("there is no display to open a window on; `cinemill serve` gives the same in a browser.")
