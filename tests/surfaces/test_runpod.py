@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -22,8 +23,10 @@ from urllib.error import HTTPError
 import pytest
 
 from cinemill.engines import engines as catalogue
-from cinemill.engines import install
+from cinemill.engines import install, pocketsphinx
 from cinemill.errors import InvalidParams, MissingEngine, RequestError
+from cinemill.jobs import processes
+from cinemill.media.program import ffmpeg
 from cinemill.settings import settings
 from cinemill.storage import elsewhere
 from cinemill.surfaces import runpod
@@ -59,6 +62,14 @@ def mine(clip: Path, tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few seconds of speech."""
+    path = tmp_path_factory.mktemp("words") / "words.ogg"
+    subprocess.run([ffmpeg(), "-v", "error", "-i", SPEECH, "-t", "6", "-c", "copy", path], check=True)
+    return path
+
+
 def test_any_operation_answers_with_what_it_made(clip: Clip, tmp_path: Path) -> None:
     told: list[dict[str, Any]] = []
     film = mine(clip("one.mp4"), tmp_path)
@@ -76,6 +87,29 @@ def test_large_results_are_refused_with_a_sentence(clip: Clip, tmp_path: Path, m
     assert "BUCKET_ENDPOINT_URL" in said["error"]
 
 
+def test_folders_and_several_files_are_sent_whole_or_refused(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"operation": "package", "inputs": [mine(clip("one.mp4"), tmp_path)]}
+    said = answer(given)
+    made = {file["name"]: base64.b64decode(file["base64"]) for file in said["outputs"]}
+    assert made["one.package/bagit.txt"].startswith(b"BagIt-Version"), list(made)
+    assert made["one.package/data/one.mp4"] == clip("one.mp4").read_bytes()
+    largest = max(file["size"] for file in said["outputs"])
+    monkeypatch.setattr(runpod, "_INLINE", largest * 4 // 3 + 100)
+    assert "and more, has" in answer(given)["error"], "none is too large for itself"
+
+
+def test_addresses_of_results_lie_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"output": "s3://films/a/talk: one.mkv"}
+    assert runpod._address(Path("talk_ one.mkv"), asked, "j") == "s3://films/a/talk: one.mkv"
+    assert runpod._address(Path("talk.json"), asked, "j") == "s3://films/a/talk.json"
+    assert runpod._address(Path("hls/v0/1.ts"), {"output": "s3://films/hls/"}, "j") == "s3://films/hls/v0/1.ts"
+    assert runpod._address(Path("x.mkv"), {}, "j") is None
+    monkeypatch.setenv("BUCKET_ENDPOINT_URL", "https://minio.example/films")
+    assert runpod._address(Path("hls/1.ts"), {}, "j") == "s3://films/j/hls/1.ts"
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -88,10 +122,12 @@ def test_large_results_are_refused_with_a_sentence(clip: Clip, tmp_path: Path, m
         ({"operation": "process", "inputs": ["x"], "parms": {}}, "'parms'"),
         ({"audio_base64": "%%%"}, "is not base64"),
         ({"audio_file": 5}, "no address"),
+        ({"audio_file": "https://127.0.0.1/x"}, "this machine or its network"),
+        ({"operation": "loudness", "inputs": ["CLIP"], "chunk_seconds": "long"}, "'long' is no number of seconds"),
     ],
 )
 def test_errors_are_texts(given: Any, sentence: str, tmp_path: Path) -> None:
-    said = answer(given)
+    said = answer(json.loads(json.dumps(given).replace("CLIP", mine(SPEECH, tmp_path))))
     assert list(said) == ["error"]
     assert isinstance(said["error"], str)
     assert sentence in said["error"]
@@ -138,20 +174,24 @@ def test_inputs_of_whisperx_workers_are_understood(tmp_path: Path, monkeypatch: 
     assert runpod.asked(given, tmp_path).params.model == "tiny"
 
 
-def test_speech_is_recognised_by_the_embedded_engine(tmp_path: Path) -> None:
-    said = answer({"audio_file": mine(SPEECH, tmp_path), "language": "en"})
+def test_speech_is_recognised_by_the_embedded_engine(words: Path, tmp_path: Path) -> None:
+    said = answer({"audio_file": mine(words, tmp_path), "language": "en", "debug": True})
     assert said.get("segments"), said
     assert said["detected_language"] == "en"
-    coded = base64.b64encode(SPEECH.read_bytes()).decode()
+    assert said["debug"]["params"]["language"] == "en"
+    assert any("PocketSphinx" in note for note in said["debug"]["notes"])
+    coded = base64.b64encode(words.read_bytes()).decode()
     said = answer({"audio_base64": coded, "language": "en", "transcription": "vtt", "word_timestamps": True})
     assert said["transcription"].startswith("WEBVTT")
     assert said["word_timestamps"]
 
 
-def test_long_speech_without_storage_comes_as_a_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runpod, "_INLINE", 1000)
+def test_long_speech_without_storage_comes_as_a_preview(
+    words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runpod, "_INLINE", 100)
     monkeypatch.setattr(runpod, "_PREVIEW", 1)
-    said = answer({"audio_file": mine(SPEECH, tmp_path), "language": "en"})
+    said = answer({"audio_file": mine(words, tmp_path), "language": "en"})
     assert len(said["segments"]) == 1
     assert "BUCKET_" in said["note"]
 
@@ -169,7 +209,7 @@ def test_files_for_the_hub_are_in_order(tmp_path: Path, monkeypatch: pytest.Monk
     assert {"gpuTypeId", "gpuCount", "allowedCudaVersions"} <= set(tests["config"])
     assert set(tests["config"]["allowedCudaVersions"]) <= set(hub["config"]["allowedCudaVersions"])
     # What they ask for is understood: all but the file itself, which lies elsewhere.
-    monkeypatch.setattr(elsewhere, "fetch", lambda address, path: (path.parent.mkdir(), shutil.copy(SPEECH, path)))
+    monkeypatch.setattr(elsewhere, "fetch", lambda address, path, _: (path.parent.mkdir(), shutil.copy(SPEECH, path)))
     inputs = [test["input"] for test in tests["tests"]] + [json.loads((root / "test_input.json").read_text())["input"]]
     assert all({"name", "input", "timeout"} <= set(test) for test in tests["tests"])
     for number, given in enumerate(inputs):
@@ -182,18 +222,17 @@ def test_files_for_the_hub_are_in_order(tmp_path: Path, monkeypatch: pytest.Monk
 def test_log_is_as_loud_as_the_environment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = {"audio_file": mine(SPEECH, tmp_path), "language": "en", "debug": True}
+    given = {"operation": "loudness", "inputs": [mine(SPEECH, tmp_path)], "debug": True}
     for name, value, wanted, silent in [
         ("PRINT_MOUNTS", "1", " / ", "job j"),
-        ("CONSOLE_LOG_LEVEL", "info", "INFO job j: subtitle", "DEBUG"),
+        ("CONSOLE_LOG_LEVEL", "info", "INFO job j: loudness", "DEBUG"),
         ("DEBUG", "true", "DEBUG job j: {'event': 'planned'", "Traceback"),
     ]:
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
             runpod.listen()
             said = answer(given)
-        assert said["debug"]["params"]["language"] == "en"
-        assert any("PocketSphinx" in note for note in said["debug"]["notes"])
+        assert said["debug"]["operation"] == "loudness", said
         log = capsys.readouterr().out
         assert wanted in log
         assert silent not in log
@@ -219,12 +258,99 @@ def test_cancelled_job_ends_and_leaves_nothing(clip: Clip, tmp_path: Path) -> No
         work = asyncio.ensure_future(runpod.handled(job, tell))
         await begun.wait()
         work.cancel()
+        await asyncio.sleep(0)
+        work.cancel()  # as the service does that asks until it is so
         with pytest.raises(asyncio.CancelledError):
             await work
 
     asyncio.run(cancel())
     assert told[0]["event"] == "planned"
     assert {path.name for path in (tmp_path / "jobs").iterdir()} == {Path(film).name}
+
+
+def test_cancelled_job_does_not_wait_for_a_silent_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runpod, "_GRACE", 0.05)
+    pocketsphinx._host.describe()
+    assert pocketsphinx._host._life
+    os.kill(pocketsphinx._host._life.process.pid, signal.SIGSTOP)
+    job = {"id": "j", "input": {"audio_file": mine(SPEECH, tmp_path), "language": "en"}}
+
+    async def cancel() -> None:
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        work = asyncio.ensure_future(runpod.handled(job, lambda told: loop.call_soon_threadsafe(begun.set)))
+        await begun.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    try:
+        asyncio.run(cancel())
+    finally:
+        pocketsphinx.stop()
+    assert not [path for path in (tmp_path / "jobs").iterdir() if path.is_dir()]
+
+
+def test_job_is_cancelled_while_its_file_comes(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = threading.Event()
+
+    def fetch(address: str, path: Path, progress: Callable[[int, int | None], None]) -> None:
+        progress(1, None)
+        stop.set()
+        progress(2, None)
+
+    monkeypatch.setattr(elsewhere, "fetch", fetch)
+    job = {"id": "j", "input": {"audio_file": "https://h/a.wav"}}
+    assert runpod.answered(job, lambda told: None, stop) == {"error": "the job was cancelled."}
+
+
+_AT_WORK = """
+import sys
+from cinemill.surfaces import runpod
+with runpod.jobs_folder() as folder:
+    (folder / "in0").mkdir()
+    (folder / "in0" / "film.mkv").write_bytes(bytes(1000))
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_folders_of_dead_workers_go_and_those_of_the_living_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_work() -> tuple[subprocess.Popen[bytes], Path]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([sys.executable, "-c", _AT_WORK], stdin=pipe, stdout=pipe)
+        assert process.stdout
+        return process, Path(process.stdout.readline().decode().strip())
+
+    killed, left = at_work()
+    living, kept = at_work()
+    with killed, living:
+        killed.kill()
+        killed.wait()
+        assert (left / "in0" / "film.mkv").exists()
+        with runpod.jobs_folder() as mine:
+            assert sorted(path for path in (tmp_path / "jobs").iterdir() if path.is_dir()) == sorted([kept, mine])
+        assert (kept / "in0" / "film.mkv").exists()
+        # What another machine says of its processes means nothing here: it counts how long it has been silent.
+        monkeypatch.setattr(processes, "home", lambda: "another")
+        runpod._sweep(tmp_path / "jobs")
+        assert kept.exists()
+        old = time.time() - 2 * runpod._SILENCE
+        os.utime(kept, (old, old))
+        runpod._sweep(tmp_path / "jobs")
+        assert kept.exists(), "its word is younger"
+        os.utime(kept / runpod._OWNER, (old, old))
+        runpod._sweep(tmp_path / "jobs")
+        assert not kept.exists()
+
+
+def test_worker_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runpod, "_PULSE", 0.01)
+    with runpod.jobs_folder() as folder:
+        os.utime(folder / runpod._OWNER, (1, 1))
+        wait_until(lambda: (folder / runpod._OWNER).stat().st_mtime > 1)
 
 
 def test_answer_comes_piece_by_piece(clip: Clip, tmp_path: Path) -> None:
@@ -368,6 +494,10 @@ def test_sdk_runs_jobs_and_tells_of_them(api: Api, clip: Clip, tmp_path: Path) -
     wrong = api.ask("POST", "/runsync", {"input": {"operation": "nothing"}})
     assert wrong["status"] == "FAILED"
     assert isinstance(wrong["error"], str)
+    assert api.ask("POST", "/status/nothing")["status"] == "FAILED"
+    raw = api.ask("POST", "/runsync", {"input": {**given["input"], "params": {"codec": "ffv1"}, "output": "s3://b/k"}})
+    assert raw["status"] == "FAILED"
+    assert isinstance(raw["error"], str)
     queued = api.ask("POST", "/run", given)
     deadline = time.monotonic() + 60
     while (state := api.ask("POST", f"/status/{queued['id']}"))["status"] not in ("COMPLETED", "FAILED"):

@@ -14,7 +14,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from typing import IO, Any, NoReturn
+from weakref import WeakSet
 
 from cinemill.engines import wire
 from cinemill.errors import EngineCrashed, EngineRefused, EngineTimeout, ProtocolError
@@ -43,6 +45,7 @@ class Host:
         self._loaded: dict[str, Any] | None = None
         self._used = time.monotonic()
         self._timer: threading.Timer | None = None
+        _all.add(self)
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +107,11 @@ class Host:
                 timer.cancel()
             if life:
                 life.end()
+
+    def kill(self) -> None:
+        """End the process though a request is under way, from any thread: whoever waits gets EngineCrashed."""
+        if life := self._life:
+            life.kill()
 
     def _rest(self) -> None:
         """After a request: end the process when nothing more is asked for a while. One timer at a time."""
@@ -183,6 +191,15 @@ class Host:
         raise EngineCrashed(f"engine {self.name} died ({_cause(code)}). {life.last_words()}", returncode=code)
 
 
+def kill_all() -> None:
+    """End what engines are doing, from any thread: whoever waits for one gets EngineCrashed."""
+    for host in list(_all):
+        host.kill()
+
+
+_all: WeakSet[Host] = WeakSet()
+
+
 class _Life:
     """One process: its stdin, what comes out of it, and what it said on stderr."""
 
@@ -236,13 +253,15 @@ class _Life:
         said = [line for line in self._said if line]
         return f"It said: {' | '.join(said[-5:])}" if said else "It said nothing."
 
+    def kill(self) -> None:
+        """SIGKILL to the whole session; the pipes end with it."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Kill the whole session: the engine and whatever it forked."""
         self._over.set()
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+        self.kill()
         self.process.wait()
         for thread in self._threads:
             thread.join(timeout=1)

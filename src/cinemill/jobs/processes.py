@@ -41,6 +41,15 @@ def me() -> dict[str, Any]:
     return {"pid": os.getpid(), "born": _born(os.getpid())}
 
 
+def home() -> str:
+    """Where a number means the same process as here: this start of this machine, in this container. Empty where the
+    system does not tell."""
+    try:
+        return f"{_boot()} {(_PROC / 'self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
 def is_alive(process: Mapping[str, Any]) -> bool:
     """Whether the very process that was written down still runs, or waits to."""
     pid = int(process["pid"])
@@ -118,10 +127,13 @@ def _answers(pid: int) -> bool:
 def _born(pid: int) -> str:
     """When a process was started, since which start of the machine; empty where the system does not tell."""
     try:
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot}:{_stat(pid)[19]}"
+        return f"{_boot()}:{_stat(pid)[19]}"
     except (OSError, IndexError):
         return ""
+
+
+def _boot() -> str:
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
 
 
 def _is_ending(pid: int) -> bool:

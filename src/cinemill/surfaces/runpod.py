@@ -5,7 +5,8 @@ Three forms of input: `{"operation": …, "inputs": […], "params": {…}}` for
 latter mean is the one that makes subtitles.
 
 Errors are always texts. A result that is too large for an answer goes to storage, or is refused with a sentence.
-Everything that a job brings here or makes lies in a folder of its own and goes when it ends, however it ends.
+Everything that a job brings here or makes lies in a folder of its own and goes when it ends, however it ends: what a
+worker left that was killed goes before the next job of another one.
 
 The environment: JOBS_DIR and TMPDIR, where jobs lie; CONSOLE_LOG_LEVEL (or DEBUG=1), how much is logged; PRINT_MOUNTS=1
 logs what is mounted; WHISPERX_MODEL, WHISPERX_MODEL_NAME, WHISPERX_MODEL_DIR (if a model.bin is in it) and
@@ -22,19 +23,22 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cinemill.catalogue import file_kinds, operations
+from cinemill.engines import host
 from cinemill.errors import Cancelled, CinemillError, InvalidParams, MissingResource, RequestError, TooLarge
 from cinemill.jobs import events as ev
+from cinemill.jobs import processes
 from cinemill.jobs import run as jobs
 from cinemill.operations import Request, get
 from cinemill.storage import elsewhere, s3
@@ -42,12 +46,25 @@ from cinemill.surfaces import forms
 
 Job = dict[str, Any]
 Tell = Callable[[dict[str, Any]], None]
+Bring = Callable[[Any], Path]
+"""Makes a file of a job of an address or a path."""
 _INLINE: Final = 8_000_000
 """Bytes of a result that are sent in the answer; the service takes 10 MB."""
 _PREVIEW: Final = 50
 """Segments that are sent where all of them are too many and no storage is known."""
 _BREATH: Final = 1.0
 """Seconds between two words of progress."""
+_CALM: Final = 0.005
+"""What that is of the time since the job began, later on: all words of days still go into one answer."""
+_SENDING: Final = 600.0
+"""Seconds after which the SDK gives up sending a word."""
+_GRACE: Final = 5.0
+"""Seconds in which a cancelled job may end by itself; then the engines that it waits for are ended, each time."""
+_PULSE: Final = 30.0
+"""Seconds between two signs of life of a job's folder."""
+_SILENCE: Final = 3600.0
+"""Seconds without one after which a folder belongs to nobody, where its worker cannot be asked."""
+_FOLDERS: Final = "cinemill-worker-"
 _LONGEST_NAME: Final = 64
 _BUSINESS: Final = ("inputs", "input", "output", "preset", "params", "operation", "chunk_seconds", "metrics", "debug")
 
@@ -63,6 +80,8 @@ def start(preload: bool = False, stream: bool = False) -> None:
     except ImportError:
         raise MissingResource("the worker needs RunPod's SDK; `pip install 'cinemill[worker]'` brings it.") from None
     listen()
+    # The SDK forks a process that would answer SIGTERM as the command does, with a traceback.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     if preload:
         warm()
     serverless: Any = runpod.serverless
@@ -136,8 +155,16 @@ async def handled(job: Job, tell: Tell) -> dict[str, Any]:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
         stop.set()
-        await asyncio.wait([work])
+        await _ended(work, host.kill_all)
         raise
+
+
+async def _ended(work: asyncio.Future[Any], hasten: Callable[[], None]) -> None:
+    """Wait until `work` is over, and hasten it now and then; the service may ask more than once for that."""
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            if not (await asyncio.wait([work], timeout=_GRACE))[0]:
+                hasten()
 
 
 async def streamed(job: Job) -> AsyncGenerator[dict[str, Any], None]:
@@ -156,7 +183,7 @@ async def streamed(job: Job) -> AsyncGenerator[dict[str, Any], None]:
         yield await work
     finally:
         work.cancel()
-        await asyncio.wait([work])
+        await _ended(work, lambda: None)
 
 
 def _put(loop: asyncio.AbstractEventLoop, words: asyncio.Queue[dict[str, Any]], told: dict[str, Any]) -> None:
@@ -166,11 +193,12 @@ def _put(loop: asyncio.AbstractEventLoop, words: asyncio.Queue[dict[str, Any]], 
 def answered(job: Job, tell: Tell, stop: threading.Event) -> dict[str, Any]:
     """The answer to a job, or `{"error": TEXT}`."""
     given, id = job.get("input"), str(job.get("id") or "job")
+    words = _Words(tell)
     try:
         if not isinstance(given, dict):
             raise RequestError("input must be an object of names and values.")
         with jobs_folder() as folder:
-            return _worked(given, folder, id, tell, stop)
+            return _worked(given, folder, id, words.say, stop)
     except CinemillError as error:
         _log.warning("job %s: %s", id, error.sentence)
         return {"error": error.sentence}
@@ -180,10 +208,38 @@ def answered(job: Job, tell: Tell, stop: threading.Event) -> dict[str, Any]:
     except Exception as error:
         _log.exception("job %s met a fault", id)
         return {"error": f"the worker met a fault of its own, {type(error).__name__}: {error}."}
+    finally:
+        words.end()
+
+
+class _Words:
+    """Words of progress on their way. The SDK sends each in a thread; one that came after the answer would take its
+    place."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._sending: set[threading.Thread] = set()
+
+    def say(self, told: dict[str, Any]) -> None:
+        """Tell without waiting until it is heard; how far it is, only where nothing is on its way: more will come."""
+        self._sending = {thread for thread in self._sending if thread.is_alive()}
+        if self._sending and told.get("event") in (ev.Progress.kind, ev.Joining.kind):
+            return
+        before = set(threading.enumerate())
+        self._tell(told)
+        for thread in set(threading.enumerate()) - before:
+            if str(getattr(getattr(thread, "_target", None), "__module__", "")).startswith("runpod"):
+                self._sending.add(thread)
+
+    def end(self) -> None:
+        """Wait until all is told."""
+        until = time.monotonic() + _SENDING
+        for thread in self._sending:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._sending.clear()
 
 
 def _worked(given: dict[str, Any], folder: Path, id: str, tell: Tell, stop: threading.Event) -> dict[str, Any]:
-    request = asked(given, folder)
     started = time.monotonic()
     notes: list[str] = []
 
@@ -192,9 +248,14 @@ def _worked(given: dict[str, Any], folder: Path, id: str, tell: Tell, stop: thre
         notes.extend([*what.get("notes", ()), *([what["note"]] if "note" in what else [])])
         tell(what)
 
+    def follow(done: int, total: int | None) -> None:
+        if stop.is_set():
+            raise Cancelled
+
+    request = asked(given, folder, follow)
     _log.info("job %s: %s", id, request.operation)
     done = _performed(request, given, told, stop)
-    answer = _answer(request, given, done, id)
+    answer = _answer(request, given, done, id, follow)
     seconds = round(time.monotonic() - started, 3)
     _log.info("job %s is done, in %.1f s", id, seconds)
     if given.get("debug"):
@@ -205,29 +266,80 @@ def _worked(given: dict[str, Any], folder: Path, id: str, tell: Tell, stop: thre
 
 @contextmanager
 def jobs_folder() -> Generator[Path, None, None]:
-    """A folder that goes when its job ends: in JOBS_DIR, or where TMPDIR says."""
-    above = os.environ.get("JOBS_DIR") or None
-    if above:
-        Path(above).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="cinemill-", dir=above, ignore_cleanup_errors=True) as folder:
+    """A folder that goes when its job ends, in JOBS_DIR or where TMPDIR says. What dead workers left there goes now."""
+    above = Path(os.environ.get("JOBS_DIR") or tempfile.gettempdir())
+    above.mkdir(parents=True, exist_ok=True)
+    _sweep(above)
+    made = tempfile.TemporaryDirectory(prefix=_FOLDERS, dir=above, ignore_cleanup_errors=True)
+    with made as folder, _signed(Path(folder)):
         yield Path(folder)
 
 
-def asked(given: dict[str, Any], folder: Path) -> Request[Any]:
-    """What an input asks for, with all its files in `folder`. Raises CinemillError."""
+@contextmanager
+def _signed(folder: Path) -> Generator[None, None, None]:
+    """Say in a folder whose it is, and again and again that this one lives."""
+    word = folder / _OWNER
+    word.write_text(json.dumps({**processes.me(), "home": processes.home()}), "utf-8")
+    ended = threading.Event()
+
+    def live() -> None:
+        while not ended.wait(_PULSE):
+            with suppress(OSError):
+                os.utime(word)
+
+    threading.Thread(target=live, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _sweep(above: Path) -> None:
+    """Remove folders whose workers are dead for certain."""
+    for folder in above.glob(f"{_FOLDERS}*"):
+        if _is_left(folder):
+            _log.info("%s was left by a worker that died, and goes", folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether nobody works in a folder any more: its process is gone, or, on another machine, silent for very long."""
+    word = folder / _OWNER
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        owner = json.loads(word.read_text("utf-8"))
+        if owner["home"] and owner["home"] == processes.home():
+            return not processes.is_alive(owner)
+    try:
+        # By the clock of the disk, which several machines may share.
+        with tempfile.NamedTemporaryFile(dir=folder.parent) as now:
+            seen = max(path.stat().st_mtime for path in (folder, word) if path.exists())
+            return os.fstat(now.fileno()).st_mtime - seen > _SILENCE
+    except (OSError, ValueError):
+        return False
+
+
+_OWNER: Final = "owner.json"
+
+
+def asked(given: dict[str, Any], folder: Path, follow: elsewhere.Progress | None = None) -> Request[Any]:
+    """What an input asks for, with all its files in `folder`; `follow` hears how they come. Raises CinemillError."""
+
+    def bring(value: Any) -> Path:
+        return _brought(value, folder, follow)
+
     if "operation" in given:
-        return _plain(given, folder)
+        return _plain(given, folder, bring)
     if "audio_file" in given:
-        return _request(_speech(), [_brought(given["audio_file"], folder)], _whisperx(given, folder), given, folder)
+        return _request(_speech(), [bring(given["audio_file"])], _whisperx(given, bring), given, folder)
     if "audio" in given or "audio_base64" in given:
-        return _request(_speech(), [_sound(given, folder)], _faster_whisper(given), given, folder)
+        return _request(_speech(), [_sound(given, folder, bring)], _faster_whisper(given), given, folder)
     raise RequestError(
         'input needs "operation" (with "inputs" and "params"), or "audio_file", "audio" or "audio_base64" for speech. '
         f"Operations: {', '.join(operations)}."
     )
 
 
-def _plain(given: dict[str, Any], folder: Path) -> Request[Any]:
+def _plain(given: dict[str, Any], folder: Path, bring: Bring) -> Request[Any]:
     operation = get(str(given["operation"]))
     unknown = [name for name in given if name not in _BUSINESS]
     if unknown:
@@ -236,10 +348,10 @@ def _plain(given: dict[str, Any], folder: Path) -> Request[Any]:
     if not isinstance(params, dict):
         raise InvalidParams("params must be an object of names and values.")
     named = given.get("inputs") or ([given["input"]] if "input" in given else [])
-    files = [_brought(one, folder) for one in (named if isinstance(named, list) else [named])]
+    files = [bring(one) for one in (named if isinstance(named, list) else [named])]
     known = operation.params.model_fields
     values = {
-        name: str(_brought(value, folder)) if name in known and file_kinds(known[name]) - {"weights"} else value
+        name: str(bring(value)) if name in known and file_kinds(known[name]) - {"weights"} else value
         for name, value in params.items()
     }
     return _request(operation.name, files, values, given, folder)
@@ -297,7 +409,7 @@ def _has_whisper() -> bool:
     return is_installed(engines.get("whisper"))
 
 
-def _whisperx(given: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _whisperx(given: dict[str, Any], bring: Bring) -> dict[str, Any]:
     """What the inputs of whisperX workers mean."""
     params = _model(given) | {name: given[name] for name in _SAME if given.get(name) not in (None, "")}
     if given.get("align_output"):
@@ -310,11 +422,11 @@ def _whisperx(given: dict[str, Any], folder: Path) -> dict[str, Any]:
         if given.get(name) is not None:
             params[name] = given[name]
     if given.get("speaker_verification") and given.get("speaker_samples"):
-        params["speaker_samples"] = json.dumps([*_voices(given["speaker_samples"], folder)])
+        params["speaker_samples"] = json.dumps([*_voices(given["speaker_samples"], bring)])
     return _known(params)
 
 
-def _voices(samples: Any, folder: Path) -> Iterator[dict[str, str]]:
+def _voices(samples: Any, bring: Bring) -> Iterator[dict[str, str]]:
     """Files of known voices with their names, as the operation takes them."""
     if not isinstance(samples, list):
         raise InvalidParams("speaker_samples must be a list of objects with url, and name where you like.")
@@ -328,7 +440,7 @@ def _voices(samples: Any, folder: Path) -> Iterator[dict[str, str]]:
         if name in taken:
             raise InvalidParams(f"speaker_samples: two voices are called {name!r}; give each a name.")
         taken.add(name)
-        yield {"name": name, "url": str(_brought(url, folder))}
+        yield {"name": name, "url": str(bring(url))}
 
 
 def speaker(url: str, name: object = None) -> str:
@@ -376,9 +488,9 @@ def _known(params: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name in fields}
 
 
-def _sound(given: dict[str, Any], folder: Path) -> Path:
+def _sound(given: dict[str, Any], folder: Path, bring: Bring) -> Path:
     if given.get("audio"):
-        return _brought(given["audio"], folder)
+        return bring(given["audio"])
     try:
         raw = base64.b64decode(str(given["audio_base64"]).rpartition(",")[2], validate=True)
     except binascii.Error:
@@ -388,7 +500,7 @@ def _sound(given: dict[str, Any], folder: Path) -> Path:
     return path
 
 
-def _brought(value: Any, folder: Path) -> Path:
+def _brought(value: Any, folder: Path, follow: elsewhere.Progress | None) -> Path:
     """A file of a job: from an address, guarded, or a path under RUNPOD's volume, JOBS_DIR or the job's own folder."""
     if not isinstance(value, str) or not value:
         raise RequestError(f"{value!r} is no address of a file.")
@@ -401,14 +513,14 @@ def _brought(value: Any, folder: Path) -> Path:
         return path
     number = len(list(folder.iterdir()))
     path = folder / f"in{number}" / elsewhere.name(address.partition("#")[0])
-    elsewhere.fetch(address.partition("#")[0] if address.startswith("http") else address, path)
+    elsewhere.fetch(address.partition("#")[0] if address.startswith("http") else address, path, follow)
     return path
 
 
 def _performed(request: Request[Any], given: dict[str, Any], tell: Tell, stop: threading.Event) -> ev.Done:
     """Run it, telling how far it is. Raises CinemillError, and Cancelled."""
-    said = 0.0
-    how: dict[str, Any] = {"chunk_seconds": float(given["chunk_seconds"])} if given.get("chunk_seconds") else {}
+    begun = said = time.monotonic()
+    how: dict[str, Any] = {"chunk_seconds": _seconds(given["chunk_seconds"])} if given.get("chunk_seconds") else {}
     # Closed at once where it is cancelled: its folder goes next, and nothing may be at work in it then.
     with closing(jobs.run(request, metrics=bool(given.get("metrics")), **how)) as events:
         for event in events:
@@ -418,47 +530,81 @@ def _performed(request: Request[Any], given: dict[str, Any], tell: Tell, stop: t
                 return event
             if not isinstance(event, ev.Planned | ev.Progress | ev.Noted | ev.Joining):
                 continue
-            if isinstance(event, ev.Planned | ev.Noted) or time.monotonic() - said >= _BREATH:
-                said = time.monotonic()
+            now = time.monotonic()
+            if isinstance(event, ev.Planned | ev.Noted) or now - said >= max(_BREATH, _CALM * (now - begun)):
+                said = now
                 told = {key: value for key, value in event.as_dict().items() if key not in ("inputs", "output")}
-                _tell(tell, told)
+                tell(told)
     raise AssertionError("a job ends with Done or an error")
 
 
-def _tell(tell: Tell, told: dict[str, Any]) -> None:
-    """Tell, and wait until it is sent: what came after the answer would take its place."""
-    before = set(threading.enumerate())
-    tell(told)
-    for thread in set(threading.enumerate()) - before:
-        if str(getattr(getattr(thread, "_target", None), "__module__", "")).startswith("runpod"):
-            thread.join(10)
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidParams(f"chunk_seconds={value!r} is no number of seconds.") from None
 
 
-def _answer(request: Request[Any], given: dict[str, Any], done: ev.Done, id: str) -> dict[str, Any]:
+def _answer(
+    request: Request[Any], given: dict[str, Any], done: ev.Done, id: str, follow: elsewhere.Progress
+) -> dict[str, Any]:
+    """What a job gives: its files in storage or in the answer itself, and what is said of them. Raises TooLarge."""
+    assert request.output
     if "operation" not in given:
-        assert request.output
-        return _spoken(json.loads(request.output.read_text("utf-8")), request, given, id)
-    files = [_kept(path, given, id, first=place == 0) for place, path in enumerate(done.outputs) if path.is_file()]
-    return {"operation": request.operation, "outputs": files, "result": _safe(done.result)}
+        return _spoken(json.loads(request.output.read_text("utf-8")), request, given, id, follow)
+    made = [(file, file.relative_to(path.parent)) for path in done.outputs for file in _within(path)]
+    files = [(file, name.as_posix(), _address(name, given, id)) for file, name in made]
+    _refuse_large([file for file, _, address in files if not address])
+    kept = [_kept(*file, follow) for file in files]
+    answer: dict[str, Any] = {"operation": request.operation, "outputs": kept, "result": _safe(done.result)}
+    if len(json.dumps(answer)) <= _INLINE:
+        return answer
+    said = request.output.with_name("result.json")
+    said.write_text(json.dumps(answer.pop("result")), "utf-8")
+    address = _address(Path(said.name), given, id)
+    if not address:
+        _refuse_large([said, *(file for file, _, address in files if not address)])
+    return {**answer, "result": None, "full": _kept(said, said.name, address, follow)}
 
 
-def _kept(path: Path, given: dict[str, Any], id: str, first: bool) -> dict[str, Any]:
-    """A file as an address in storage, or in the answer where it is small. Raises TooLarge."""
-    size = path.stat().st_size
-    wanted = str(given.get("output") or "")
-    address = wanted if first and wanted.startswith("s3://") else s3.destination(f"{id}/{path.name}")
-    if address:
-        elsewhere.store(path, address, overwrite=True)
-        return {"name": path.name, "size": size, "address": address, "url": elsewhere.presigned(address)}
+def _within(path: Path) -> list[Path]:
+    """A file, or all files of a folder."""
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _address(name: Path, given: dict[str, Any], id: str) -> str | None:
+    """Where a file goes: to the address that is asked for, or beside it, or into the bucket of the environment."""
+    wanted = str(given.get("output") or "").rstrip("/")
+    if not wanted.startswith("s3://"):
+        return s3.destination(f"{id}/{name.as_posix()}")
+    above, _, last = wanted.rpartition("/")
+    first, *more = name.parts
+    return "/".join([above, last if first == elsewhere.name(wanted) else first, *more])
+
+
+def _refuse_large(files: Sequence[Path]) -> None:
+    """Raises TooLarge for files that go together into no answer."""
+    size = sum(file.stat().st_size for file in files)
     if size * 4 / 3 > _INLINE:
+        named = files[0].name if len(files) == 1 else f"what was made, {files[0].name} and more,"
         raise TooLarge(
-            f"{path.name} has {size / 1e6:.1f} MB, more than an answer may hold; set BUCKET_ENDPOINT_URL, "
+            f"{named} has {size / 1e6:.1f} MB, more than an answer may hold; set BUCKET_ENDPOINT_URL, "
             "BUCKET_ACCESS_KEY_ID and BUCKET_SECRET_ACCESS_KEY, or name an output such as s3://bucket/key."
         )
-    return {"name": path.name, "size": size, "base64": base64.b64encode(path.read_bytes()).decode()}
 
 
-def _spoken(said: dict[str, Any], request: Request[Any], given: dict[str, Any], id: str) -> dict[str, Any]:
+def _kept(path: Path, name: str, address: str | None, follow: elsewhere.Progress) -> dict[str, Any]:
+    """A file as an address in storage, or in the answer."""
+    told = {"name": name, "size": path.stat().st_size}
+    if address:
+        elsewhere.store(path, address, overwrite=True, progress=follow)
+        return {**told, "address": address, "url": elsewhere.presigned(address)}
+    return {**told, "base64": base64.b64encode(path.read_bytes()).decode()}
+
+
+def _spoken(
+    said: dict[str, Any], request: Request[Any], given: dict[str, Any], id: str, follow: elsewhere.Progress
+) -> dict[str, Any]:
     """Segments as the workers of whisperX and faster-whisper give them."""
     segments = said.get("segments", [])
     language = said.get("language") or getattr(request.params, "language", None)
@@ -474,8 +620,8 @@ def _spoken(said: dict[str, Any], request: Request[Any], given: dict[str, Any], 
     if len(json.dumps(answer)) <= _INLINE:
         return answer
     assert request.output
-    if s3.destination("x"):
-        return {**_shortened(answer, segments), "full": _kept(request.output, given, id, first=True)}
+    if address := _address(Path(request.output.name), given, id):
+        return {**_shortened(answer, segments), "full": _kept(request.output, request.output.name, address, follow)}
     return {
         **_shortened(answer, segments),
         "note": f"only the first {_PREVIEW} of {len(segments)} segments; set BUCKET_*",
