@@ -122,6 +122,8 @@ def test_addresses_of_results_lie_where_they_are_asked_for(monkeypatch: pytest.M
         ({"operation": "process", "inputs": ["x"], "parms": {}}, "'parms'"),
         ({"audio_base64": "%%%"}, "is not base64"),
         ({"audio_file": 5}, "no address"),
+        ({"audio": "CLIP", "transcription": "pdf"}, "choose plain_text, formatted_text, srt, vtt"),
+        ({"audio": "CLIP", "language": "en", "translate": True}, "translate"),
         ({"audio_file": "https://127.0.0.1/x"}, "this machine or its network"),
         ({"operation": "loudness", "inputs": ["CLIP"], "chunk_seconds": "long"}, "'long' is no number of seconds"),
     ],
@@ -199,8 +201,11 @@ def test_long_speech_without_storage_comes_as_a_preview(
 def test_files_for_the_hub_are_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[2]
     hub = json.loads((root / ".runpod" / "hub.json").read_text())
-    assert {"title", "description", "type", "category", "iconUrl", "config"} <= set(hub)
+    assert {"title", "description", "type", "category", "config"} <= set(hub)
     assert (hub["type"], hub["config"]["runsOn"]) == ("serverless", "GPU")
+    assert hub["category"] in ("audio", "embedding", "language", "video", "image")
+    assert {"containerDiskInGb", "gpuCount", "gpuIds"} <= set(hub["config"])
+    assert all((root / ".runpod" / name).exists() for name in ("Dockerfile", "handler.py"))
     told = (root / "src/cinemill/surfaces/runpod.py").read_text() + (root / "src/cinemill/storage/s3.py").read_text()
     for variable in hub["config"]["env"]:
         assert {"name", "type", "default"} <= set(variable["input"])
@@ -455,7 +460,8 @@ def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, mo
     given = {"audio_file": mine(SPEECH, tmp_path), "language": "en", "batch_size": 2, "temperature": 0, "debug": True}
     try:
         here = answer(given)
-        known = answer({"audio": given["audio_file"], "language": "en", "suppress_tokens": "", "transcription": "srt"})
+        asked = {"audio": given["audio_file"], "language": "en", "suppress_tokens": "", "transcription": "srt"}
+        known = answer({**asked, "translate": True, "translation": "vtt"})
     finally:
         if host := install._hosts.pop("whisper", None):
             host.stop()
@@ -463,6 +469,7 @@ def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, mo
     assert here["debug"]["params"]["model"].endswith("tiny-whisper")
     assert here["debug"]["params"]["device"] == "cpu"
     assert " --> " in known["transcription"]
+    assert known["translation"].startswith("WEBVTT")
     with serving(tmp_path) as api:
         said = api.ask("POST", "/runsync", {"input": given})
     assert said["status"] == "COMPLETED"

@@ -30,6 +30,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -255,6 +256,8 @@ def _worked(given: dict[str, Any], folder: Path, id: str, tell: Tell, stop: thre
     request = asked(given, folder, follow)
     _log.info("job %s: %s", id, request.operation)
     done = _performed(request, given, told, stop)
+    if english := _english(request, given):
+        _performed(english, given, told, stop)
     answer = _answer(request, given, done, id, follow)
     seconds = round(time.monotonic() - started, 3)
     _log.info("job %s is done, in %.1f s", id, seconds)
@@ -475,11 +478,29 @@ _TASKS: Final = (
 def _faster_whisper(given: dict[str, Any]) -> dict[str, Any]:
     """What the inputs of faster-whisper workers mean."""
     params = _model(given) | {name: given[name] for name in _TASKS if given.get(name) not in (None, "")}
-    if given.get("translate"):
-        params["task"] = "translate"
+    for name in _KINDS_OF:
+        if (kind := given.get(name) or _KINDS[0]) not in _KINDS:
+            raise InvalidParams(f"{name}={kind} is refused: choose {', '.join(_KINDS)}.")
     if not given.get("enable_vad", False):
         params["vad_method"] = "none"
     return _known(params)
+
+
+_KINDS_OF: Final = ("transcription", "translation")
+_KINDS: Final = ("plain_text", "formatted_text", "srt", "vtt")
+
+
+def _english(request: Request[Any], given: dict[str, Any]) -> Request[Any] | None:
+    """What makes the translation that workers of faster-whisper give beside what was said."""
+    if not given.get("translate") or "operation" in given or "audio_file" in given:
+        return None
+    params = request.params.model_copy(update={"task": "translate"})
+    return replace(request, params=params, output=_translation(request))
+
+
+def _translation(request: Request[Any]) -> Path:
+    assert request.output
+    return request.output.with_name("translation.json")
 
 
 def _known(params: dict[str, Any]) -> dict[str, Any]:
@@ -606,20 +627,21 @@ def _spoken(
     said: dict[str, Any], request: Request[Any], given: dict[str, Any], id: str, follow: elsewhere.Progress
 ) -> dict[str, Any]:
     """Segments as the workers of whisperX and faster-whisper give them."""
+    assert request.output
+    english = _translation(request)
     segments = said.get("segments", [])
     language = said.get("language") or getattr(request.params, "language", None)
     answer: dict[str, Any] = {"segments": segments, "detected_language": language}
     if "audio_file" not in given:
         answer |= {
-            "transcription": _text(segments, str(given.get("transcription") or "plain_text"), request),
-            "translation": None,
+            "transcription": _text(request.output, given.get("transcription")),
+            "translation": _text(english, given.get("translation")) if english.is_file() else None,
             "model": getattr(request.params, "model", None),
             "device": getattr(request.params, "device", None),
             "word_timestamps": _words(segments) if given.get("word_timestamps") else None,
         }
     if len(json.dumps(answer)) <= _INLINE:
         return answer
-    assert request.output
     if address := _address(Path(request.output.name), given, id):
         return {**_shortened(answer, segments), "full": _kept(request.output, request.output.name, address, follow)}
     return {
@@ -629,26 +651,27 @@ def _spoken(
 
 
 def _shortened(answer: dict[str, Any], segments: list[Any]) -> dict[str, Any]:
-    return {**answer, "segments": segments[:_PREVIEW], "transcription": None, "word_timestamps": None}
+    return {
+        **answer,
+        "segments": segments[:_PREVIEW],
+        "transcription": None,
+        "translation": None,
+        "word_timestamps": None,
+    }
 
 
 def _words(segments: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [word for segment in segments for word in segment.get("words", [])]
 
 
-def _text(segments: list[dict[str, Any]], kind: str, request: Request[Any]) -> str:
-    """The whole text: plain, a line for each segment, or as subtitles."""
-    lines = [str(segment.get("text", "")).strip() for segment in segments]
-    if kind == "plain_text":
-        return " ".join(lines)
-    if kind == "formatted_text":
-        return "\n".join(lines)
-    if kind not in ("srt", "vtt"):
-        raise InvalidParams(f"transcription={kind} is refused: choose plain_text, formatted_text, srt, vtt.")
+def _text(path: Path, kind: str | None) -> str:
+    """The whole text of what was heard: plain, a line for each segment, or as subtitles."""
     from cinemill.media.cues import files
 
-    assert request.output
-    return files.written(files.read(request.output).transcript, kind)
+    if kind in ("srt", "vtt"):
+        return files.written(files.read(path).transcript, kind)
+    lines = [str(segment.get("text", "")).strip() for segment in json.loads(path.read_text("utf-8"))["segments"]]
+    return ("\n" if kind == "formatted_text" else " ").join(lines)
 
 
 def _safe(value: Any) -> Any:
