@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from breaking_web import Web
+from flaky import Flaky
 
 from cinemill.settings import settings
 from cinemill.storage import s3
@@ -52,6 +53,19 @@ def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     files.call_s3("create_bucket", Bucket=name)
     yield f"s3://{name}"
     s3._files.cache_clear()
+
+
+@pytest.fixture
+def flaky(server: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flaky]:
+    """The way to `bucket` from now on."""
+    running = Flaky(server)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setenv("STORAGE_ENDPOINT_URL", running.url)
+    yield running
+    running.shutdown()
+    running.server_close()
+    thread.join()
 
 
 @pytest.fixture

@@ -40,6 +40,13 @@ def test_operation_reads_and_writes_buckets(bucket: str, clip, tmp_path: Path) -
         cinemill.run("process", f"{bucket}/in.mp4", f"{bucket}/out/made.mkv", **HOW)
 
 
+def test_bucket_that_is_not_there_is_said_before_the_work(bucket: str, clip, tmp_path: Path) -> None:
+    for overwrite in (False, True):
+        events = cinemill.events("process", clip("h264_b.mp4"), "s3://nobody/o.mkv", overwrite=overwrite, **HOW)
+        with pytest.raises(OutputRefused, match="there is no bucket nobody"):
+            next(events)
+
+
 def test_address_of_the_web_gives_its_name(web: Web, clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web.body = clip("h264_b.mp4").read_bytes()
     monkeypatch.chdir(tmp_path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+from flaky import Flaky, Mishap
 
 from cinemill.errors import (
     DownloadFailed,
@@ -123,6 +126,9 @@ def test_what_is_not_there_is_said(bucket: str, tmp_path: Path) -> None:
         storage.fetch(f"{bucket}/nothing", tmp_path / "k")
     with pytest.raises(OutputRefused, match="s3://nobody/k is not there"):
         storage.store(a_file(tmp_path), "s3://nobody/k", True)
+    with pytest.raises(OutputRefused, match="there is no bucket nobody"):
+        storage.check("s3://nobody/k")
+    storage.check(f"{bucket}/k")
 
 
 def test_nothing_too_large_is_brought_here(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,22 +146,61 @@ def test_no_credentials_are_said(bucket: str, tmp_path: Path, monkeypatch: pytes
         storage.fetch(f"{bucket}/k", tmp_path / "k")
 
 
-def test_wrong_clock_is_said(bucket: str, tmp_path: Path) -> None:
-    from botocore.exceptions import ClientError
+def test_wrong_clock_is_said(bucket: str, flaky: Flaky, tmp_path: Path) -> None:
+    flaky.mishap = lambda method, path: 403
+    with pytest.raises(NotAllowed, match="is refused"):
+        storage.fetch(f"{bucket}/k", tmp_path / "k")
+    flaky.clock = time.time() - 86400
+    for ask in (storage.check, storage.exists, lambda address: storage.fetch(address, tmp_path / "k")):
+        with pytest.raises(NotAllowed, match="clock of this machine is 1440 min from that of the storage"):
+            ask(f"{bucket}/k")
 
-    class Skewed:
-        def info(self, *_: Any, **__: Any) -> Any:
-            cause = ClientError({"Error": {"Code": "RequestTimeTooSkewed"}}, "HeadObject")
-            raise PermissionError(
-                "The difference between the request time and the current time is too large"
-            ) from cause
 
-    real, s3._files = s3._files, lambda where: Skewed()
-    try:
-        with pytest.raises(NotAllowed, match="clock"):
-            storage.fetch(f"{bucket}/k", tmp_path / "k")
-    finally:
-        s3._files = real
+def test_what_breaks_once_is_done_again(
+    bucket: str, flaky: Flaky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_PIECE", 5 << 20)
+    source = a_file(tmp_path, (12 << 20) + 17)
+    seen: Counter[str] = Counter()
+    mishaps: dict[str, list[Mishap]] = {
+        "POST uploads": [500],
+        "PUT 1": ["cut"],
+        "PUT 2": [503, "short"],
+        "POST": ["cut"],
+        "GET": ["short", "cut", 503],
+    }
+
+    def mishap(method: str, path: str) -> Mishap:
+        piece = re.search(r"partNumber=(\d)", path)
+        kind = f"{method} {piece[1] if piece else 'uploads' if 'uploads' in path else ''}".strip()
+        waiting = mishaps.get(kind)
+        if not waiting:
+            return None
+        seen[kind] += 1
+        return waiting.pop(0)
+
+    flaky.mishap = mishap
+    storage.store(source, f"{bucket}/large", overwrite=False)
+    storage.fetch(f"{bucket}/large", tmp_path / "large")
+    assert (tmp_path / "large").read_bytes() == source.read_bytes()
+    assert not any(mishaps.values()), mishaps
+    assert seen.total() == 8
+
+
+def test_upload_that_keeps_failing_is_given_up_and_leaves_no_pieces(
+    bucket: str, flaky: Flaky, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_PIECE", 5 << 20)
+    monkeypatch.setattr(s3, "_TRIES", 1)
+    monkeypatch.setattr("s3fs.core.S3FileSystem.retries", 1)
+    flaky.mishap = lambda method, path: 500 if "partNumber=3" in path else None
+    with pytest.raises(UploadFailed, match=f"{bucket}/k"):
+        storage.store(a_file(tmp_path, 12 << 20), f"{bucket}/k", False)
+    assert not storage.exists(f"{bucket}/k")
+    assert not s3._files(s3.account()).call_s3("list_multipart_uploads", Bucket=bucket[5:]).get("Uploads")
+    flaky.mishap = lambda method, path: "cut" if method != "HEAD" else None
+    with pytest.raises(UploadFailed, match=f"{bucket}/k"):
+        storage.store(a_file(tmp_path, 12 << 20), f"{bucket}/k", True)
 
 
 def test_server_that_is_not_there_is_said(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

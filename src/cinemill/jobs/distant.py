@@ -48,7 +48,8 @@ def forget(origins: Sequence[tuple[Path, str]]) -> None:
 
 
 def refuse_existing(address: str, overwrite: bool) -> None:
-    """Raises OutputRefused for an address where something is that may not be replaced."""
+    """Raises OutputRefused for an address to which nothing goes, or where something is that may not be replaced."""
+    elsewhere.check(address)
     if not overwrite and elsewhere.exists(address):
         raise OutputRefused(f"{address} exists already; add --overwrite to replace it, or choose another output.")
 

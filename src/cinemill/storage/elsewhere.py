@@ -68,6 +68,15 @@ def exists(address: str) -> bool:
     return _module(address).exists(address)
 
 
+def check(address: str) -> None:
+    """Look whether something could be put at an address, as far as that shows: what is known before long work is done.
+
+    Raises OutputRefused, MissingResource, NotAllowed, UploadFailed.
+    """
+    refuse(address)
+    _module(address).check(address)
+
+
 def refuse(address: str) -> None:
     """Raises OutputRefused for an address that nothing can be written to."""
     if not address.startswith("s3://"):

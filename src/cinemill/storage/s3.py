@@ -8,13 +8,14 @@ STORAGE_ACCOUNT_ID is an account of R2. BUCKET_ENDPOINT_URL may have the bucket 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from cinemill.errors import (
@@ -27,13 +28,15 @@ from cinemill.errors import (
     OutputRefused,
     UploadFailed,
 )
-from cinemill.storage.landing import Landing, Version
+from cinemill.storage.landing import Landing, Version, seconds
 
 _PIECE: Final = 16 << 20
 """Bytes of a piece of an upload or a download."""
 _PIECES: Final = 9000
 """Pieces of an upload at most; S3 takes 10 000."""
 _TRIES: Final = 6
+_SKEW: Final = 600.0
+"""Seconds that clocks may differ; S3 refuses more than 900."""
 _LONGEST: Final = 7 * 24 * 3600
 """Seconds that S3 lets an address be signed for."""
 
@@ -177,9 +180,24 @@ def store(source: Path, address: str, overwrite: bool, progress: object = None) 
                         progress(done, size)
             target.close()
         except BaseException:
-            target.discard()  # pieces without an end would be paid for
+            with suppress(Exception):
+                target.discard()  # pieces without an end would be paid for
             target.closed = True
             raise
+
+
+def check(address: str) -> None:
+    """As `storage.check`."""
+    with _plainly(address, OutputRefused, UploadFailed):
+        files = _files(account())
+        bucket, _, _ = files.split_path(address)
+        try:
+            files.call_s3("head_bucket", Bucket=bucket)
+        except FileNotFoundError:
+            raise OutputRefused(f"{address}: there is no bucket {bucket}; make it first, or name another.") from None
+        except PermissionError as error:
+            if _skew(error):
+                raise  # else who may not look may still write
 
 
 def exists(address: str) -> bool:
@@ -255,16 +273,16 @@ def names(folder: str) -> list[str]:
         return [path.rpartition("/")[2] for path in found]
 
 
-def presigned(address: str, seconds: int | None = None) -> str:
+def presigned(address: str, ttl: int | None = None) -> str:
     """As `storage.presigned`. Raises InvalidParams."""
     told = os.environ.get("PRESIGN_TTL", "")
-    if seconds is None and told and not told.isdigit():
+    if ttl is None and told and not told.isdigit():
         raise InvalidParams(f"PRESIGN_TTL={told} is no number of seconds.")
-    seconds = seconds if seconds is not None else int(told or 24 * 3600)
-    if not 0 < seconds <= _LONGEST:
-        raise InvalidParams(f"an address can be signed for 1 … {_LONGEST} s (a week), not for {seconds}.")
+    ttl = ttl if ttl is not None else int(told or 24 * 3600)
+    if not 0 < ttl <= _LONGEST:
+        raise InvalidParams(f"an address can be signed for 1 … {_LONGEST} s (a week), not for {ttl}.")
     with _plainly(address, OpenFailed, DownloadFailed):
-        return str(_files(account()).sign(address, expiration=seconds))
+        return str(_files(account()).sign(address, expiration=ttl))
 
 
 @contextmanager
@@ -288,22 +306,36 @@ def _plainly(address: str, refused: type[CinemillError], broken: type[CinemillEr
                 f"{address} needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of STORAGE_* "
                 "or BUCKET_*."
             ) from None
-        if code == "RequestTimeTooSkewed":
-            said = f"{address}: the clock of this machine is wrong by more than the storage allows; set it."
+        if (skew := _skew(error)) or code == "RequestTimeTooSkewed":
+            much = f"is {skew / 60:.0f} min from that of the storage" if skew else "is wrong"
+            said = f"{address}: the clock of this machine {much}, more than it allows; set it."
             raise NotAllowed(said) from error
         if isinstance(error, PermissionError):
             raise NotAllowed(f"{address} is refused: {_brief(error)}.") from error
         raise broken(f"{address}: {_brief(error)}.") from error
 
 
-def _code(error: BaseException | None) -> str:
-    """S3's own word for what is wrong, wherever it stands in the chain of causes."""
+def _code(error: BaseException) -> str:
+    """S3's own word for what is wrong."""
+    return str(_response(error).get("Error", {}).get("Code", ""))
+
+
+def _skew(error: BaseException) -> float:
+    """Seconds by which our clock is wrong, where that is why something was refused: HEAD is answered without a word."""
+    response = _response(error).get("ResponseMetadata", {})
+    date = seconds(response.get("HTTPHeaders", {}).get("date"))
+    skew = abs(time.time() - date)
+    return skew if response.get("HTTPStatusCode") in (400, 403) and date and skew > _SKEW else 0.0
+
+
+def _response(error: BaseException | None) -> dict[str, Any]:
+    """What the storage answered, wherever it stands in the chain of causes."""
     while error is not None:
-        response = getattr(error, "response", None)
+        response: object = getattr(error, "response", None)
         if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
+            return cast("dict[str, Any]", response)
         error = error.__cause__
-    return ""
+    return {}
 
 
 def _brief(error: Exception) -> str:
