@@ -324,9 +324,9 @@ def test_ways_lead_back_to_where_things_were() -> None:
     for number in range(8):
         places = anchors.places(still(wide[:256, 2 * number : 2 * number + 320], pts=number))
     assert places is not None
-    ((share, way),) = places
-    assert share == 1
-    middle = way[30:-30, 40:-40]
+    (place,) = places
+    assert place.share == 1
+    middle = place.way[30:-30, 40:-40]
     assert np.median(middle[..., 0]) == pytest.approx(7, abs=0.5), "a pixel of a guide is two, and it moved seven times"
     assert abs(np.median(middle[..., 1])) < 0.3
 

@@ -9,11 +9,11 @@ on what comes out from behind something, the paper's take their place.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from cinemill.filters.cuts import Cuts, reduced
@@ -24,8 +24,20 @@ if TYPE_CHECKING:
     from cinemill.measure.motion import Flow
     from cinemill.media.types import Frame, Plane
 
-Places = Sequence[tuple[float, "Flow"]] | None
-"""(share, way) of each anchor that counts; a way leads each place, in half pixels, to where it was. None: the paper."""
+
+class Place(NamedTuple):
+    """Where what a frame shows was at an anchor."""
+
+    share: float
+    """How much the anchor counts; those of a frame add up to 1."""
+    way: Flow
+    """From each place, in half pixels, to where it was."""
+    bent: Any
+    """(H, W) float32 from 0 to 1: how far dots have lost their shape there."""
+
+
+Places = Sequence[Place] | None
+"""Of each anchor that counts. None: the paper."""
 REACH, FADE = 48, 8
 """Frames among which the anchor lies, and over which one screen becomes another."""
 HALO = REACH + FADE
@@ -46,7 +58,7 @@ def anchored(frames: Iterator[Frame], draw: Callable[[Frame, Places], Frame], to
     yield from parallel(placed, lambda pair: draw(*pair), cores())
 
 
-@dataclass
+@dataclass(eq=False)
 class _Anchor:
     """A frame that may be the anchor, and the way to it. `index` counts frames; the least `number` is chosen."""
 
@@ -91,8 +103,8 @@ class Anchors:
         self._chosen.append(self._waiting[0])
         self._before = guide
         self._index += 1
-        counts = {id(anchor): anchor for anchor in self._chosen}
-        return [(sum(a is one for a in self._chosen) / len(self._chosen), one.way) for one in counts.values()]
+        times, all = Counter(self._chosen), len(self._chosen)
+        return [Place(count / all, one.way, _bent(one.way)) for one, count in times.items()]
 
     def _follow(self, guide: Plane) -> None:
         """Make all ways longer by the step from the frame before to this one."""
@@ -105,8 +117,7 @@ class Anchors:
         step = cv2.GaussianBlur(self._motion.flow(guide, self._before), (0, 0), _SMOOTH)
         columns, rows = places(*guide.shape)
         x, y = columns + step[..., 0], rows + step[..., 1]
-        known = {id(anchor): anchor for anchor in (*self._waiting, *self._chosen)}
-        for anchor in known.values():
+        for anchor in {*self._waiting, *self._chosen}:
             moved = cv2.remap(anchor.way, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             anchor.way = np.asarray(moved + step)
 
@@ -128,23 +139,21 @@ def laid(tiles: Tiles, shape: tuple[int, ...], places: Places) -> tuple[Plane, .
     made: Any = None
     sheet = _sheet(tiles, shape)
     paper = sheet[: shape[0], : shape[1]].astype(np.float32)
-    for share, way in places:
-        x, y = _ways(way, shape, tiles.planes[0].shape)
+    for place in places:
+        x, y = _ways(place.way, shape, tiles.planes[0].shape)
         screen = cv2.remap(sheet, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        screen += _bent(way, shape) * (paper - screen)
-        made = share * screen if made is None else made + share * screen
+        screen += cv2.resize(place.bent, shape[::-1], interpolation=cv2.INTER_LINEAR)[..., None] * (paper - screen)
+        made = place.share * screen if made is None else made + place.share * screen
     return tuple(cv2.split(np.rint(made).astype(np.uint8)))
 
 
-def _bent(way: Flow, shape: tuple[int, ...]) -> Any:
-    """(H, W, 1) float32 from 0 to 1: how far dots have lost their shape at a place."""
+def _bent(way: Flow) -> Any:
     import cv2
     import numpy as np
 
     slopes = [cv2.Sobel(way, cv2.CV_32F, *axis, ksize=1, scale=0.5) for axis in ((1, 0), (0, 1))]
     most = np.max(np.abs(slopes), axis=(0, 3))
-    soft = cv2.blur(np.clip(most / np.float32(_BENT) - 1, 0, 1), (9, 9))
-    return cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_LINEAR)[..., None]
+    return cv2.blur(np.clip(most / np.float32(_BENT) - 1, 0, 1), (9, 9))
 
 
 def _ways(way: Flow, shape: tuple[int, ...], tile: tuple[int, ...]) -> tuple[Any, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -25,26 +26,32 @@ from cinemill.models import registry, sessions, store, weights
 from cinemill.models.registry import Provenance, Tensor
 from cinemill.settings import settings
 
-_NETS: Final[dict[str, tuple[str, Any]]] = {
-    "deinterlace": ("deinterlace", nets.Deinterlacer),
-    "upscale": ("upscale", nets.Upscaler),
-    "denoise": ("denoise", nets.Denoiser),
-    "restore": ("picture", nets.Painter),
-    "imitate": ("picture", nets.Painter),
-    "style": ("picture", nets.Painter),
+@dataclass(frozen=True)
+class _Aim:
+    """What the network of a task is, what it starts from, and what it is for."""
+
+    net: Callable[[int, int, int], nn.Module]
+    kind: str
+    """As `start` calls it."""
+    use: str
+    """The filter that runs it."""
+    keeps: registry.Task
+    """What it is kept as."""
+    ours: str = ""
+    """The network of ours to begin with."""
+    shown: slice | None = None
+    """Those of the given channels that are a picture like the wanted one, if there are any."""
+
+
+_AIMS: Final = {
+    "deinterlace": _Aim(nets.Deinterlacer, "deinterlace", "deinterlace.learned", "deinterlace", "deinterlace-balanced"),
+    "upscale": _Aim(nets.Upscaler, "upscale", "upscale.learned", "upscale", "upscale-balanced"),
+    "denoise": _Aim(nets.Denoiser, "denoise", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
+    "restore": _Aim(nets.Painter, "picture", "denoise.model", "denoise", shown=slice(0, 3)),
+    "imitate": _Aim(nets.Painter, "picture", "neural", "style", shown=slice(0, 3)),
+    "style": _Aim(nets.Painter, "picture", "neural", "style", shown=slice(0, 3)),
 }
-"""By task what a network is for, as `start` calls it, and its kind."""
-_OURS: Final = {name: f"{name}-balanced" for name in ("deinterlace", "upscale", "denoise")}
-_USES: Final = {
-    "deinterlace": "deinterlace.learned=model:{}",
-    "upscale": "upscale.learned=model:{}",
-    "denoise": "denoise.learned=model:{}",
-    "restore": "denoise.model=model:{}",
-    "imitate": "neural=model:{}",
-    "style": "neural=model:{}",
-}
-"""By task the filter that runs it."""
-_MODEL_TASKS: Final[dict[str, registry.Task]] = {"restore": "denoise", "imitate": "style"}
+"""By task."""
 _WIDTH, _DEEP, _DEPTH = 32, 64, 4
 
 
@@ -60,6 +67,10 @@ class Studies:
         return self.lesson
 
     @property
+    def aim(self) -> _Aim:
+        return _AIMS[self.lesson.task]
+
+    @property
     def facts(self) -> dict[str, Any]:
         named = (*self.lesson.good, *([self.lesson.painting] if self.lesson.painting else []))
         files = [path for path in (*named, *_below(self.lesson.pairs)) if path.is_file()]
@@ -67,12 +78,11 @@ class Studies:
         return self.lesson.model_dump(mode="json") | {"material": sizes}
 
     def network(self) -> nn.Module:
-        kind, net = _NETS[self.lesson.task]
-        if self.lesson.start == "nothing" or (self.lesson.start == "ours" and self.lesson.task not in _OURS):
-            return net(_WIDTH, _DEEP, _DEPTH)
         path = _begun_with(self.lesson)
+        if path is None:
+            return self.aim.net(_WIDTH, _DEEP, _DEPTH)
         found, net = start.network_of(path)
-        if found != kind:
+        if found != self.aim.kind:
             raise ModelRefused(f"{path} is for {found}, and the task is {self.lesson.task}; start with another.")
         return net
 
@@ -107,10 +117,12 @@ def _below(folders: Sequence[Path]) -> Iterator[Path]:
         yield from sorted(folder.rglob("*"))
 
 
-def _begun_with(lesson: Lesson) -> Path:
+def _begun_with(lesson: Lesson) -> Path | None:
+    """The file of the network to begin with; None for a new one."""
     if lesson.start == "ours":
-        return Path(weights.__file__).with_name(f"{_OURS[lesson.task]}.onnx")
-    return sessions.located(lesson.start)
+        ours = _AIMS[lesson.task].ours
+        return Path(weights.__file__).with_name(f"{ours}.onnx") if ours else None
+    return None if lesson.start == "nothing" else sessions.located(lesson.start)
 
 
 def begin(lesson: Lesson) -> Studies:
@@ -176,7 +188,7 @@ def finish(studies: Studies, folder: Path, path: Path, precision: export.Precisi
     """Write what was learned in `folder` as an ONNX file. Raises InvalidParams when it is no good as a file."""
     lesson, held = studies.lesson, studies.held
     net = train.learned(studies, folder)
-    before = None if _is_new(lesson) else train.judged(studies.network(), held, studies.near)
+    before = train.judged(studies.network(), held, studies.near) if _begun_with(lesson) else None
     given = _as_given(studies)
     after = train.judged(net, held, studies.near)
     alike = [(one, other) for one, other in held if one.shape == held[0][0].shape]
@@ -184,26 +196,22 @@ def finish(studies: Studies, folder: Path, path: Path, precision: export.Precisi
     if lesson.painting:  # coarser weights are to paint the same
         other = train.made(net, one)
     written = export.written(net, one, other, path, precision)
-    if _NETS[lesson.task][0] == "picture":
+    if studies.aim.kind == "picture":
         _tell_sizes(path)
     return Outcome(path, given, before, after, written)
 
 
-def _is_new(lesson: Lesson) -> bool:
-    return lesson.start == "nothing" or (lesson.start == "ours" and lesson.task not in _OURS)
-
-
 def _as_given(studies: Studies) -> float | None:
-    shown = {"denoise": 1, "deinterlace": None, "upscale": None}.get(studies.lesson.task, slice(0, 3))
+    shown = studies.aim.shown
     return None if shown is None else train.judged(_Shown(shown), studies.held, studies.near)
 
 
 class _Shown(nn.Module):
     """Gives back some of the channels that it is given."""
 
-    def __init__(self, channels: int | slice) -> None:
+    def __init__(self, channels: slice) -> None:
         super().__init__()
-        self.channels = slice(channels, channels + 1) if isinstance(channels, int) else channels
+        self.channels = channels
 
     def forward(self, given: Any) -> Any:
         return given[:, self.channels]
@@ -220,7 +228,7 @@ def _tell_sizes(path: Path) -> None:
 
 def register(outcome: Outcome, studies: Studies, name: str, replace: bool = False) -> Outcome:
     """Take a network into the user's models under `name`, with what it was made of. Raises ModelRefused."""
-    lesson = studies.lesson
+    lesson, aim = studies.lesson, studies.aim
     made = Provenance(
         task=lesson.task,
         recipe=lesson.model_dump(mode="json", exclude_defaults=True),
@@ -232,21 +240,19 @@ def register(outcome: Outcome, studies: Studies, name: str, replace: bool = Fals
         precision=outcome.written.precision,
         apart=outcome.written.apart,
     )
-    picture = _NETS[lesson.task][0] == "picture"
     store.keep(
         outcome.path,
         name,
-        _MODEL_TASKS.get(lesson.task, lesson.task),  # pyright: ignore[reportArgumentType]
+        aim.keeps,
         f"Made here for {lesson.task}: {outcome.after:.2f} dB on pictures that it did not learn from."
         if lesson.painting is None
         else f"Made here to paint in the manner of {lesson.painting.name}.",
-        _USES[lesson.task].partition("=")[0],
-        Tensor(multiple_of=4, minimum=16) if picture else None,
+        aim.use,
+        Tensor(multiple_of=4, minimum=16) if aim.kind == "picture" else None,
         made,
         replace,
     )
-    use = _USES[lesson.task].format(name)
-    return Outcome(store.path(name), outcome.given, outcome.before, outcome.after, outcome.written, use)
+    return replaced(outcome, path=store.path(name), use=f"{aim.use}=model:{name}")
 
 
 def taught(

@@ -7,8 +7,9 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from typing import Final, Literal
 
 from cinemill.errors import CinemillError, UnsupportedMedia
@@ -73,7 +74,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _encoders() -> Iterator[Finding]:
-    """Each encoder by a trial: being listed says little."""
+    """Each encoder by a trial: being listed says little. A vendor of whose none works is one finding."""
     import numpy as np
 
     from cinemill.media import encoders
@@ -82,17 +83,23 @@ def _encoders() -> Iterator[Finding]:
 
     planes = tuple(np.full(shape, 128, np.uint8) for shape in ((360, 640), (180, 320), (180, 320)))
     picture = Frame(planes, "yuv420p", 0, Fraction(1, 25))
-    for encoder in encoders.ENCODERS:
-        if encoder.vendor == "apple" and sys.platform != "darwin":
-            continue
+
+    def tried(encoder: encoders.Encoder) -> Finding:
         output = VideoOutput(codec=encoder.codec, encoder=encoder.name)
         try:
             encoders.spec_for(output, picture, Fraction(25), None, cores())
-            yield Finding("encoders", encoder.name, "works", encoder.codec)
         except UnsupportedMedia as error:
-            needed = encoder.name == "libx264"
+            state = "broken" if encoder.name == "libx264" else "absent"
             why = " ".join(str(error.facts["reason"]).removeprefix(encoder.name).lstrip(": ").split())
-            yield Finding("encoders", encoder.name, "broken" if needed else "absent", why)
+            return Finding("encoders", encoder.name, state, why)
+        return Finding("encoders", encoder.name, "works", encoder.codec)
+
+    for vendor, group in groupby(encoders.ENCODERS, key=lambda encoder: encoder.vendor):
+        if vendor == "apple" and sys.platform != "darwin":
+            continue
+        found = [tried(encoder) for encoder in group]
+        none = vendor != "software" and all(one.state == "absent" for one in found)
+        yield from [replace(found[0], name=f"{vendor} {found[0].name.partition('_')[2]}")] if none else found
 
 
 def _machine() -> Iterator[Finding]:

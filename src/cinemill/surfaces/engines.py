@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cinemill.surfaces.columns import columns
 from cinemill.surfaces.help import Command, Group
 
 EngineName = Annotated[str, typer.Argument(metavar="ENGINE")]
@@ -79,5 +80,5 @@ def _show(rows: list[dict[str, Any]], as_json: bool, mark: str, told: str) -> No
     if as_json:
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    for row in rows:
-        typer.echo(f"  {'✓' if row[mark] else '–'} {row['name']:<14} {row[told]}")
+    for row, (name, words) in zip(rows, columns([(row["name"], str(row[told])) for row in rows])):
+        typer.echo(f"  {'✓' if row[mark] else '–'} {name}  {words}")

@@ -42,7 +42,8 @@ def _print(command: Any, ctx: Any) -> None:
     console = Console(highlight=False)
     console.print(f"[bold]Usage:[/] {_usage(command, ctx)}\n", soft_wrap=True)
     for paragraph in (command.help or "").split("\n\n"):
-        console.print(paragraph + "\n", soft_wrap=paragraph.startswith("Example:"))  # an example is there to be copied
+        example = paragraph.startswith("Example:")  # which is there to be copied
+        console.print((paragraph if example else " ".join(paragraph.split())) + "\n", soft_wrap=example)
     sections = list(_sections(command, ctx))
     widths = [Text.from_markup(names).cell_len for _, rows in sections for names, _ in rows]
     for title, rows in sections:

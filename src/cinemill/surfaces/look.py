@@ -17,6 +17,7 @@ from cinemill.catalogue import filters, presets
 from cinemill.filters.text import find
 from cinemill.media.clock import show as clock
 from cinemill.surfaces import forms
+from cinemill.surfaces.columns import columns
 from cinemill.surfaces.show import table
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def at_filters(name: str | None, as_json: bool) -> None:
         return
     rich = _rich()
     if name is None:
-        for one in chosen:
-            rich.print(f"  [bold]{one.name:<18}[/] {escape(_first_line(one.summary))}")
+        for called, words in columns([(one.name, _first_line(one.summary)) for one in chosen]):
+            rich.print(f"  [bold]{called}[/]  {escape(words)}")
         rich.print("\n  [dim]cinemill filters NAME shows the parameters of one.[/]")
         return
     for one in chosen:
@@ -106,8 +107,9 @@ def at_presets(as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([one.model_dump() for one in found.values()], indent=1, ensure_ascii=False))
         return
-    for one in found.values():
-        _rich().print(f"  [bold]{one.name:<16}[/] {one.operation:<10} {escape(one.description)}")
+    rows = sorted((one.operation, one.name, one.description) for one in found.values())
+    for operation, name, words in columns(rows):
+        _rich().print(f"  {operation}  [bold]{name}[/]  {escape(words)}")
 
 
 _MARKS = {"works": "[green]✓[/]", "absent": "[dim]–[/]", "broken": "[red]✗[/]"}
@@ -123,11 +125,11 @@ def at_findings(findings: Sequence[Finding], as_json: bool, done: Sequence[str] 
     rich, area = _rich(), ""
     for sentence in ["there is nothing to mend."] if done is not None and not done else done or ():
         rich.print(f"  [green]✓[/] {escape(sentence)}")
-    for finding in findings:
+    for finding, (name, detail) in zip(findings, columns([(one.name, one.detail) for one in findings])):
         if finding.area != area:
             area = finding.area
             rich.print(f"[bold]{area}[/]")
-        rich.print(f"  {_MARKS[finding.state]} {finding.name:<18} {escape(finding.detail)}")
+        rich.print(f"  {_MARKS[finding.state]} {name}  {escape(detail)}")
 
 
 def at_jobs(states: list[dict[str, Any]], as_json: bool) -> None:

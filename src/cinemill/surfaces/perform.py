@@ -39,7 +39,7 @@ class Common:
 
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="INPUT...", help="Files, folders of videos, or addresses: s3://, https://."),
+        typer.Argument(metavar="INPUT...", help="Files, folders of them, or addresses: s3://, https://."),
     ] = None
     output: Annotated[
         str | None,
@@ -92,7 +92,13 @@ class Common:
     ] = None
     on: Annotated[
         str,
-        _shared("--on", metavar="|".join(PLACES), help="Where to run.", autocompletion=lambda: list(PLACES)),
+        _shared(
+            "--on",
+            metavar="WHERE",
+            help="Where to run; auto takes the server in the settings for what cannot be done here. "
+            f"[dim](default auto; one of {', '.join(PLACES)})[/]",
+            autocompletion=lambda: list(PLACES),
+        ),
     ] = "auto"
 
     @property

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cinemill.errors import UnknownName
+from cinemill.surfaces.columns import columns
 
 
 def voices(
@@ -34,7 +35,7 @@ def voices(
     for name, group in groupby(found, key=lambda one: one.engine):
         rows = list(group)
         typer.echo(f"{name}{'' if rows[0].is_here else f' (not installed: cinemill engines install {name})'}")
-        for one in rows:
-            typer.echo(f"  {one.voice:<22} {one.language:<8} {one.about}")
+        for row in columns([(one.voice, one.language, one.about) for one in rows]):
+            typer.echo("  " + "  ".join(row).rstrip())
     if not found:
         typer.echo("no voice speaks that.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cinemill.media.devices import Device
 
 _WITHOUT = ("folder", "device", "input", "standard", "store", "segment")
+_AS_SET = ("as it is set", "")
 _LETTING_GO = 8.0
 """Seconds that a deck that is only looked at has to be let go of."""
 _NONE = (
@@ -35,47 +36,75 @@ _NONE = (
 def draw(desk: Desk) -> None:
     """Lay the tab out."""
     widgets.heading("Capture", "From the deck to disk, losing nothing, with everything counted that goes wrong.")
+    tab = _Capture(desk)
     with gr.Row(elem_classes="cm-columns"):
         with gr.Column(scale=4, min_width=320):
-            device = gr.Dropdown(
-                [], label="Device", info="Looked for when this tab is opened.", elem_id="capture-device"
-            )
-            found = widgets.plain()
-            with gr.Row(elem_classes="cm-fields"):
-                socket = gr.Dropdown([("as it is set", "")], value="", label="Input", info="Socket of the device.")
-                standard = gr.Dropdown([("as it is set", "")], value="", label="Standard", info="Of an analog tape.")
-            with gr.Accordion("Tape of the mock deck", open=True, visible=False, elem_id="capture-tape") as tape:
-                mock = fields.form(
-                    MockTape, ("seconds", "pace", "drops", "duplicates", "blanks"), without=("dv", "standard")
-                )
-            form = desk.form("capture", ("kind", "length"), without=_WITHOUT)
-            name = gr.Textbox("tape", label="Name", info="Of the file that is made.", elem_id="capture-name")
-            notice = widgets.notice()
-            with gr.Row(elem_classes="cm-actions"):
-                look = gr.Button("Look", elem_id="capture-look")
-                record = gr.Button("Record", variant="primary", elem_id="capture-record")
+            tab.draw_deck()
         with gr.Column(scale=6, min_width=320):
-            shown = widgets.deck(
-                "Look shows what the deck plays and stores nothing. Record stores it, until you stop it.", _live(desk)
-            )
-            done = desk.card("capture", "")
-            restore = gr.Button("Restore this", variant="primary", visible=False, elem_id="capture-restore")
-    desk.again([shown], lambda memory: [memory["jobs"].get("capture-live")])
+            tab.draw_picture()
+    tab.listen()
 
-    def find(chosen: str | None) -> Sequence[Any]:
+
+class _Capture:
+    """The parts of the tab, and what they answer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def draw_deck(self) -> None:
+        self.device = gr.Dropdown(
+            [], label="Device", info="Looked for when this tab is opened.", elem_id="capture-device"
+        )
+        self.found = widgets.plain()
+        with gr.Row(elem_classes="cm-fields"):
+            self.socket = gr.Dropdown([_AS_SET], value="", label="Input", info="Socket of the device.")
+            self.standard = gr.Dropdown([_AS_SET], value="", label="Standard", info="Of an analog tape.")
+        with gr.Accordion("Tape of the mock deck", open=True, visible=False, elem_id="capture-tape") as self.tape:
+            self.mock = fields.form(
+                MockTape, ("seconds", "pace", "drops", "duplicates", "blanks"), without=("dv", "standard")
+            )
+        self.form = self.desk.form("capture", ("kind", "length"), without=_WITHOUT)
+        self.name = gr.Textbox("tape", label="Name", info="Of the file that is made.", elem_id="capture-name")
+        self.notice = widgets.notice()
+        with gr.Row(elem_classes="cm-actions"):
+            self.look = gr.Button("Look", elem_id="capture-look")
+            self.record = gr.Button("Record", variant="primary", elem_id="capture-record")
+
+    def draw_picture(self) -> None:
+        self.shown = widgets.deck(
+            "Look shows what the deck plays and stores nothing. Record stores it, until you stop it.", _live(self.desk)
+        )
+        self.done = self.desk.card("capture", "")
+        self.restore = gr.Button("Restore this", variant="primary", visible=False, elem_id="capture-restore")
+
+    def listen(self) -> None:
+        desk, choices = self.desk, [self.socket, self.standard, self.tape]
+        desk.again([self.shown], lambda memory: [memory["jobs"].get("capture-live")])
+        desk.when_shown("Capture", self.find, [self.device, self.found, *choices], self.notice, [self.device])
+        desk.on(self.device.input, self.settle, [self.device], choices, self.notice)
+        asked = [desk.memory, self.device, self.socket, self.standard, self.name]
+        asked += [*self.mock.components, *self.form.components]
+        answered = [self.shown, desk.memory, self.restore]
+        for button, stores in ((self.look, False), (self.record, True)):
+            desk.on(button.click, functools.partial(self.begin, stores), asked, answered, self.notice, **BUSY)
+        desk.on(self.shown.ended, self.ended, [desk.memory, self.shown], [self.done, desk.memory], self.notice)
+        self.done.ended(self.offer, self.done, self.restore, **QUIET)
+        desk.hands(self.restore.click, "Restore", self.done, self.notice)
+
+    def find(self, chosen: str | None) -> Sequence[Any]:
         known = _known()
         real = [one for one in known if one.system != "mock"]
         choices = [(f"{one.name}: {_KINDS.get(one.kind, one.kind)}", one.id) for one in known]
         here = chosen if chosen in [one.id for one in known] else real[0].id if real else "mock"
         notes = [f"{one.name}: {one.note}" for one in real if one.note]
         told = "".join(f'<p class="cm-soft">{escape(note)}</p>' for note in (notes if real else [_NONE]))
-        return [gr.update(choices=choices, value=here), told, *settle(here)]
+        return [gr.update(choices=choices, value=here), told, *self.settle(here)]
 
-    def settle(chosen: str) -> Sequence[Any]:
+    def settle(self, chosen: str) -> Sequence[Any]:
         """What can be chosen of a device."""
         one = _device(chosen)
-        sockets = [("as it is set", ""), *((each, each) for each in one.inputs)]
-        standards = [("as it is set", ""), *((each.upper(), each) for each in one.standards)]
+        sockets = [_AS_SET, *((each, each) for each in one.inputs)]
+        standards = [_AS_SET, *((each.upper(), each) for each in one.standards)]
         return [
             gr.update(choices=sockets, value="", visible=len(sockets) > 1),
             gr.update(choices=standards, value="", visible=len(standards) > 1),
@@ -83,52 +112,44 @@ def draw(desk: Desk) -> None:
         ]
 
     def begin(
-        store: bool, memory: Memory, chosen: str, into: str, kind: str, called: str, *values: Any
+        self, stores: bool, memory: Memory, chosen: str, into: str, kind: str, called: str, *values: Any
     ) -> Sequence[Any]:
-        one = _device(chosen)
+        desk, one, tape = self.desk, _device(chosen), len(self.mock.components)
         _let_go(desk, memory)
-        tape_values, own = values[: len(mock.components)], values[len(mock.components) :]
-        written = ",".join(f"{key}={value}" for key, value in mock.given(tape_values).items())
-        id = secrets.token_hex(8)
+        own, id = desk.given(self.form, values[tape:]), secrets.token_hex(8)
         params = {
-            **desk.given(form, own),
-            "device": one.id + (f":{written}" if one.system == "mock" and written else ""),
+            **own,
+            "device": one.id + self._tape_of(one, values[:tape]),
             "folder": str(desk.queue.place(id) / "live"),
-            "store": store,
+            "store": stores,
             **({"input": into} if into and one.system != "mock" else {}),
             **({"standard": kind} if kind else {}),
         }
         ending = ".dv" if one.kind == "dv" else ".mkv"
         # It opens a device, so it is not confined; what is opened is one of those that were found.
-        options = {"confined": False, "lane": "deck", "on": "serial", **({} if store else {"file": False})}
-        file = f"{called.strip() or 'tape'}{ending}" if store else ""
-        kept = desk.given(form, own)
+        options = {"confined": False, "lane": "deck", "on": "serial", **({} if stores else {"file": False})}
+        file = f"{called.strip() or 'tape'}{ending}" if stores else ""
         found, memory = desk.submit(
-            memory, "capture-live", "capture", [], params, name=file, remember=kept, options=options, id=id
+            memory, "capture-live", "capture", [], params, name=file, remember=own, options=options, id=id
         )
         return [found, memory, gr.update(visible=False)]
 
-    def ended(memory: Memory, id: str | None) -> Sequence[Any]:
+    def _tape_of(self, one: Device, values: Sequence[Any]) -> str:
+        """What the mock deck is to play, as its id takes it."""
+        written = ",".join(f"{key}={value}" for key, value in self.mock.given(values).items())
+        return f":{written}" if one.system == "mock" and written else ""
+
+    def ended(self, memory: Memory, id: str | None) -> Sequence[Any]:
         """The card takes over what was stored, or what went wrong."""
-        job = desk.queue.get(id or "")
+        job = self.desk.queue.get(id or "")
         if not job.params.get("store", True) and job.state != "failed":
             return [gr.skip(), gr.skip()]
         return [job.id, {**memory, "jobs": {**memory["jobs"], "capture": job.id}}]
 
-    def offer(id: str | None) -> Any:
+    def offer(self, id: str | None) -> Any:
         with suppress(CinemillError):
-            return gr.update(visible=bool(desk.queue.get(id or "").outputs))
+            return gr.update(visible=bool(self.desk.queue.get(id or "").outputs))
         return gr.update(visible=False)
-
-    desk.when_shown("Capture", find, [device, found, socket, standard, tape], notice, [device])
-    desk.on(device.input, settle, [device], [socket, standard, tape], notice)
-    asked = [desk.memory, device, socket, standard, name, *mock.components, *form.components]
-    answered = [shown, desk.memory, restore]
-    desk.on(look.click, functools.partial(begin, False), asked, answered, notice, **BUSY)
-    desk.on(record.click, functools.partial(begin, True), asked, answered, notice, **BUSY)
-    desk.on(shown.ended, ended, [desk.memory, shown], [done, desk.memory], notice)
-    done.ended(offer, done, restore, **QUIET)
-    desk.hands(restore.click, "Restore", done, notice)
 
 
 _KINDS = {
