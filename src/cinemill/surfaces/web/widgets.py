@@ -111,6 +111,19 @@ def heading(title: str, lead: str) -> Any:
     return plain(f'<div class="cm-head"><h2>{escape(title)}</h2><p>{escape(lead)}</p></div>')
 
 
+def columns() -> Any:
+    """A row of what is asked and, to its right, what comes of it; below each other on a narrow page."""
+    return gr.Row(elem_classes="cm-columns")
+
+
+def asked() -> Any:
+    return gr.Column(scale=4, min_width=320)
+
+
+def answered() -> Any:
+    return gr.Column(scale=6, min_width=320)
+
+
 def plain(markup: str = "") -> Any:
     """Markup of our own."""
     return gr.HTML(markup, apply_default_css=False, elem_classes="cm-plain")

@@ -37,10 +37,10 @@ def draw(desk: Desk) -> None:
     """Lay the tab out."""
     widgets.heading("Capture", "From the deck to disk, losing nothing, with everything counted that goes wrong.")
     tab = _Capture(desk)
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             tab.draw_deck()
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             tab.draw_picture()
     tab.listen()
 

@@ -29,8 +29,8 @@ def draw(desk: Desk) -> None:
     from cinemill.film import board
 
     widgets.heading("Compose", "Pictures and clips become a film, with a moving camera, a voice, captions and music.")
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             media = desk.source("compose", ["video", "image"], label="Choose pictures and clips", many=True)
             size = gr.Radio([*board.SIZES], value="landscape", label="Shape")
             with gr.Row(elem_classes="cm-fields"):
@@ -53,7 +53,7 @@ def draw(desk: Desk) -> None:
             with gr.Row(elem_classes="cm-actions"):
                 preview = gr.Button("Preview five seconds", elem_id="compose-preview")
                 run = gr.Button("Render", variant="primary", elem_id="compose-run")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             done = desk.card("compose", "")
             tried = desk.card("compose-preview", "")
             table = gr.Dataframe(

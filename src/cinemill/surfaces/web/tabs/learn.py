@@ -92,8 +92,8 @@ class _Gathered:
 
 
 def _gather(desk: Desk, hand: Eye, collection: Any) -> _Gathered:
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             source = desk.source("learn", ["video"])
             one = gr.Textbox("denoise.learned", label="One setting", info="A chain of filters.", elem_id="learn-one")
             other = gr.Textbox(
@@ -107,7 +107,7 @@ def _gather(desk: Desk, hand: Eye, collection: Any) -> _Gathered:
             notice = widgets.notice()
             with gr.Row(elem_classes="cm-actions"):
                 make = gr.Button("Compare the two", variant="primary", elem_id="learn-make")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             told = widgets.plain()
             with gr.Column(visible=False) as rating:
                 slider = gr.ImageSlider(
@@ -180,8 +180,8 @@ def _told(found: dict[str, Any]) -> str:
 
 
 def _train(desk: Desk, hand: Eye, collection: Any) -> tuple[Any, Any]:
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             task = gr.Dropdown([*_TASKS], value="restore", label="What to learn", elem_id="learn-task")
             model = gr.Textbox("my-model", label="Name", info="What filters will call it.", elem_id="learn-name")
             origin = gr.Radio(
@@ -205,7 +205,7 @@ def _train(desk: Desk, hand: Eye, collection: Any) -> tuple[Any, Any]:
             notice = widgets.notice()
             with gr.Row(elem_classes="cm-actions"):
                 run = gr.Button("Train", variant="primary", elem_id="learn-run")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             done = desk.card("learn", "", files=False)
             shown = widgets.lesson(
                 "Curves appear here while it learns. Pause and go on as you like.", [_learning(desk)]
@@ -297,8 +297,8 @@ def _pair(desk: Desk, id: str, number: int, name: str) -> tuple[str, str] | None
 
 
 def _use(desk: Desk) -> Any:
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             source = desk.source("learn-use", ["video"])
             chain = gr.Textbox(
                 label="Chain",
@@ -309,7 +309,7 @@ def _use(desk: Desk) -> Any:
             notice = widgets.notice()
             with gr.Row(elem_classes="cm-actions"):
                 run = gr.Button("Use it", variant="primary", elem_id="learn-apply")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             done = desk.card("learn-use", "What comes of it appears here.")
 
     def start(memory: Memory, chosen: Any, written: str) -> Sequence[Any]:

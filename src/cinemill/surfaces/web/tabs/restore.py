@@ -29,10 +29,10 @@ def draw(desk: Desk) -> None:
         "Restore", "Tapes, film and old files: it looks first, says what it found, and mends what you want."
     )
     tab = _Restore(desk)
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             tab.draw_wishes()
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             tab.draw_findings()
     tab.listen()
 

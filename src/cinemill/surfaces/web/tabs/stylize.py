@@ -35,10 +35,10 @@ def draw(desk: Desk) -> None:
         "Stylize", "Pencil, cartoon, comic, cinema or a painter's hand. Choose a picture, then turn the knobs."
     )
     tab = _Stylize(desk)
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             tab.draw_knobs()
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             tab.draw_pictures()
     tab.listen()
 

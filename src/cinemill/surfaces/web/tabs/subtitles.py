@@ -34,8 +34,8 @@ def draw(desk: Desk) -> None:
     widgets.heading(
         "Subtitles", "Speech becomes subtitles that a broadcaster would accept, with the time of every word."
     )
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             source = desk.source("subtitles", ["audio"])
             with gr.Accordion("Or record with the microphone", open=False):
                 recorded = gr.Audio(sources=["microphone"], type="filepath", format="wav", show_label=False)
@@ -43,7 +43,7 @@ def draw(desk: Desk) -> None:
             notice = widgets.notice()
             with gr.Row(elem_classes="cm-actions"):
                 run = gr.Button("Make subtitles", variant="primary", elem_id="subtitles-run")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             told = "Choose a recording, a video, or speak. The first cues are there within a minute."
             done = desk.card("subtitles", told, files=False)
             with gr.Column(visible=False) as editor:

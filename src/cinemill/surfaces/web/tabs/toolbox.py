@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
 from cinemill.catalogue import operations
-from cinemill.operations import get
+from cinemill.operations import Topic, get
 from cinemill.surfaces.web import widgets
 from cinemill.surfaces.web.desk import QUIET, Desk, Memory
 from cinemill.surfaces.web.fields import label
@@ -28,6 +29,7 @@ _ORDER = (
     "narrate",
 )
 """What people look for first; the rest follows by name."""
+_BEGIN = "convert"
 _FIRST = {
     "convert": ("codec", "crf"),
     "upscale": ("to", "model"),
@@ -56,10 +58,15 @@ _ENDINGS = {
 _VIDEO_ENDINGS = ("mp4", "mkv", "mov", "webm")
 
 
-def tools() -> list[str]:
-    """The operations of this tab, those that people look for first."""
-    here = [name for name in operations if name not in ELSEWHERE]
-    return sorted(here, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+def tools() -> dict[str, list[str]]:
+    """The operations of this tab by topic, those that people look for first before others."""
+    here = sorted((name for name in operations if name not in ELSEWHERE), key=_rank)
+    topics = {topic: [name for name in here if get(name).topic == topic] for topic in get_args(Topic)}
+    return {topic: names for topic, names in topics.items() if names}
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER), name
 
 
 def summary(name: str) -> str:
@@ -70,31 +77,33 @@ def summary(name: str) -> str:
 def draw(desk: Desk) -> None:
     """Lay the tab out."""
     widgets.heading("Toolbox", "One thing at a time: convert, enlarge, burn, cut out the sound, compare, check.")
-    choice(desk, tools(), "toolbox-tool")
-
-
-def choice(desk: Desk, names: Sequence[str], id: str) -> None:
-    """Operations to choose from, each with its form."""
-    told = [(label(name), name) for name in names]
-    several = len(names) > 1
-    tool = gr.Radio(told, value=names[0], label="What would you like to do?", elem_id=id, visible=several)
-    groups: list[Any] = []
-    for name in names:
-        with gr.Column(visible=name == names[0], elem_id=f"tool-{name}") as group:
+    known = tools()
+    with gr.Column(elem_id="toolbox-tool", elem_classes="cm-topics"):
+        topics = {topic: _topic(topic, names) for topic, names in known.items()}
+    groups: dict[str, Any] = {}
+    for name in (name for names in known.values() for name in names):
+        with gr.Column(visible=name == _BEGIN, elem_id=f"tool-{name}") as groups[name]:
             _tool(desk, name)
-        groups.append(group)
 
-    def open_group(chosen: str) -> list[Any]:
-        return [gr.update(visible=name == chosen) for name in names]
+    def open_group(topic: str, chosen: str) -> list[Any]:
+        others = [gr.update(value=None) for one in topics if one != topic]
+        return [*others, *(gr.update(visible=name == chosen) for name in groups)]
 
-    tool.change(open_group, tool, groups, **QUIET)
+    for topic, radio in topics.items():
+        changed = [*(other for one, other in topics.items() if one != topic), *groups.values()]
+        radio.input(functools.partial(open_group, topic), radio, changed, **QUIET)
+
+
+def _topic(title: str, names: Sequence[str]) -> Any:
+    chosen = _BEGIN if _BEGIN in names else None
+    return gr.Radio([(label(name), name) for name in names], value=chosen, label=title, elem_classes="cm-topic")
 
 
 def _tool(desk: Desk, name: str) -> None:
     operation = get(name)
     widgets.plain(f'<p class="cm-soft">{summary(name)}</p>')
-    with gr.Row(elem_classes="cm-columns"):
-        with gr.Column(scale=4, min_width=320):
+    with widgets.columns():
+        with widgets.asked():
             sources = [
                 desk.source(f"{name}-{place}", [kind], label=_asks(name, place), many=operation.together)
                 for place, kind in enumerate(operation.inputs)
@@ -107,7 +116,7 @@ def _tool(desk: Desk, name: str) -> None:
             notice = widgets.notice()
             with gr.Row(elem_classes="cm-actions"):
                 run = gr.Button(label(name), variant="primary", elem_id=f"run-{name}")
-        with gr.Column(scale=6, min_width=320):
+        with widgets.answered():
             done = desk.card(name, "What comes of it appears here, and stays.")
 
     def start(memory: Memory, suffix: str, text: str | None, *values: Any) -> Sequence[Any]:
