@@ -16,6 +16,15 @@ def tab(page: Any, name: str) -> None:
     found.click()
 
 
+def tool(page: Any, name: str) -> Any:
+    """The form of an operation in the Toolbox, opened."""
+    tab(page, "Toolbox")
+    page.locator("#toolbox-tool").get_by_label(name, exact=True).check()
+    form = page.locator(f"#tool-{name.lower().replace(' ', '-')}")
+    form.wait_for()
+    return form
+
+
 def give(page: Any, *files: Path, place: int = 0) -> None:
     """Choose files for the nth place of the tab that is open."""
     before = page.locator(".cm-file:visible").count()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import badge, downloaded, give, tab
+from browsing import badge, downloaded, give, tab, tool
 
 from cinemill.media import read
 from cinemill.media.cues import files
@@ -118,8 +118,7 @@ def test_pictures_and_titles_become_a_film(browse: Browse, films: Path, tmp_path
 
 def test_a_tool_converts_in_a_narrow_window(browse: Browse, films: Path, tmp_path: Path) -> None:
     page = browse(390, 800)
-    tab(page, "Toolbox")
-    page.locator("#toolbox-tool").get_by_label("Extract audio").check()
+    tool(page, "Extract audio")
     give(page, films / "short.mp4")
     page.locator("button#run-extract-audio").click()
     card = badge(page, "Extract audio short.mp4", "done")
@@ -129,12 +128,11 @@ def test_a_tool_converts_in_a_narrow_window(browse: Browse, films: Path, tmp_pat
 
 def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse, films: Path) -> None:
     page = browse()
-    tab(page, "Toolbox")
-    page.locator("#toolbox-tool").get_by_label("Process").check()
+    process = tool(page, "Process")
     give(page, films / "long.mp4")
-    chain = page.locator("#tool-process").get_by_label("Chain")
+    chain = process.get_by_label("Chain")
     chain.fill("deflicker,")
-    page.locator("#tool-process").get_by_label("Add a filter").fill("pencil")
+    process.get_by_label("Add a filter").fill("pencil")
     page.get_by_role("option", name="pencil: ").click()
     page.wait_for_function(
         "document.querySelector('#tool-process textarea').value.startsWith('deflicker,pencil=strength:1')"
@@ -143,11 +141,10 @@ def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse
     page.locator("button#run-process").click()
     badge(page, "Process long.mp4", "running").get_by_text("left").wait_for()
     page.reload()
-    tab(page, "Toolbox")
-    page.locator("#toolbox-tool").get_by_label("Process").check()
+    process = tool(page, "Process")
     card = badge(page, "Process long.mp4", "running")
     assert card.get_by_role("progressbar").get_attribute("aria-valuenow") is not None
-    assert page.locator("#tool-process").get_by_label("Chain").input_value() == written
+    assert process.get_by_label("Chain").input_value() == written
     card.get_by_role("button", name="Pause").click()
     badge(page, "Process long.mp4", "paused").get_by_role("button", name="Go on").click()
     badge(page, "Process long.mp4", "running").get_by_role("button", name="Cancel").click()
@@ -157,11 +154,10 @@ def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse
 
 def test_two_browsers_have_their_own_files_and_one_queue(browse: Browse, films: Path) -> None:
     one, other = browse(), browse()
-    for page, tool in ((one, "Convert"), (other, "Extract audio")):
-        tab(page, "Toolbox")
-        page.locator("#toolbox-tool").get_by_label(tool, exact=True).check()
+    for page, name in ((one, "Convert"), (other, "Extract audio")):
+        form = tool(page, name)
         give(page, films / "short.mp4")
-        page.locator(f"button#run-{tool.lower().replace(' ', '-')}").click()
+        form.get_by_role("button", name=name, exact=True).click()
     badge(one, "Convert short.mp4", "done")
     badge(other, "Extract audio short.mp4", "done")
     assert other.locator(".cm-card .cm-job:visible", has_text="Convert").count() == 0
@@ -174,31 +170,28 @@ def test_two_browsers_have_their_own_files_and_one_queue(browse: Browse, films: 
 
 def test_what_goes_wrong_is_a_sentence(browse: Browse, films: Path) -> None:
     page = browse()
-    tab(page, "Toolbox")
-    tool = page.locator("#tool-extract-audio")
-    page.locator("#toolbox-tool").get_by_label("Extract audio").check()
+    extract = tool(page, "Extract audio")
     page.locator("button#run-extract-audio").click()
-    tool.get_by_role("alert").filter(has_text="choose a file first").wait_for()
+    extract.get_by_role("alert").filter(has_text="choose a file first").wait_for()
     page.locator(".cm-source:visible input[type=file]").set_input_files(films / "text.mp4")
-    tool.get_by_role("alert").filter(has_text="text.mp4").wait_for()
+    extract.get_by_role("alert").filter(has_text="text.mp4").wait_for()
     give(page, films / "silent.mp4")
     page.locator("button#run-extract-audio").click()
     failed = badge(page, "Extract audio silent.mp4", "failed")
     failed.get_by_role("alert").filter(has_text="audio").wait_for()
     assert "Traceback" not in page.locator("body").inner_text()
     assert failed.get_by_role("button", name="Try again").is_visible()
-    page.locator("#toolbox-tool").get_by_label("Convert", exact=True).check()
-    page.locator("#tool-convert").get_by_label("Crf").fill("900")
+    convert = tool(page, "Convert")
+    convert.get_by_label("Crf").fill("900")
     page.locator(".cm-source:visible summary").click()
     page.locator(".cm-recent:visible").get_by_role("button", name="silent.mp4").first.click()
     page.locator("button#run-convert").click()
-    page.locator("#tool-convert").get_by_role("alert").filter(has_text="0 … 63").wait_for()
+    convert.get_by_role("alert").filter(has_text="0 … 63").wait_for()
 
 
 def test_reports_are_seen_and_reach_nothing(browse: Browse, films: Path) -> None:
     page = browse()
-    tab(page, "Toolbox")
-    page.locator("#toolbox-tool").get_by_label("Compare").check()
+    tool(page, "Compare")
     give(page, films / "silent.mp4")
     give(page, films / "silent.mp4", place=1)
     page.locator("button#run-compare").click()

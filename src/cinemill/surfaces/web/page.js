@@ -582,5 +582,11 @@
     look();
   }
 
-  window.cinemill = { source, card, deck, lesson, queue, cues, shelf, ready };
+  /* One of many forms is seen, and the other menus that lead to them lose their choice. */
+  function only(chosen, menus, forms) {
+    const updates = [...Array(menus).fill({ value: null }), ...forms.map((name) => ({ visible: name === chosen }))];
+    return updates.map((update) => ({ ...update, __type__: "update" }));
+  }
+
+  window.cinemill = { source, card, deck, lesson, queue, cues, shelf, only, ready };
 })();

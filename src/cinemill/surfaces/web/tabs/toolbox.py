@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import json
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -79,19 +79,16 @@ def draw(desk: Desk) -> None:
     widgets.heading("Toolbox", "One thing at a time: convert, enlarge, burn, cut out the sound, compare, check.")
     known = tools()
     with gr.Column(elem_id="toolbox-tool", elem_classes="cm-topics"):
-        topics = {topic: _topic(topic, names) for topic, names in known.items()}
+        topics = [_topic(title, names) for title, names in known.items()]
     groups: dict[str, Any] = {}
     for name in (name for names in known.values() for name in names):
         with gr.Column(visible=name == _BEGIN, elem_id=f"tool-{name}") as groups[name]:
             _tool(desk, name)
 
-    def open_group(topic: str, chosen: str) -> list[Any]:
-        others = [gr.update(value=None) for one in topics if one != topic]
-        return [*others, *(gr.update(visible=name == chosen) for name in groups)]
-
-    for topic, radio in topics.items():
-        changed = [*(other for one, other in topics.items() if one != topic), *groups.values()]
-        radio.input(functools.partial(open_group, topic), radio, changed, **QUIET)
+    for radio in topics:
+        others = [other for other in topics if other is not radio]
+        script = f"name => window.cinemill.only(name, {len(others)}, {json.dumps([*groups])})"
+        radio.input(None, radio, [*others, *groups.values()], js=script, **QUIET)
 
 
 def _topic(title: str, names: Sequence[str]) -> Any:
