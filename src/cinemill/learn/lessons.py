@@ -26,6 +26,7 @@ from cinemill.models import registry, sessions, store, weights
 from cinemill.models.registry import Provenance, Tensor
 from cinemill.settings import settings
 
+
 @dataclass(frozen=True)
 class _Aim:
     """What the network of a task is, what it starts from, and what it is for."""
