@@ -178,7 +178,7 @@ def test_a_folder_for_the_output_is_made(tmp_path: Path) -> None:
     cinemill = Cinemill(tmp_path, tmp_path / "home")
     asked = ("subtitle", SPEECH / "ten.ogg", "--engine", "pocketsphinx", "--output_dir", "said")
     assert cinemill(*asked, "--output_format", "vtt").code == 0
-    assert [path.name for path in (tmp_path / "said").iterdir()] == ["ten.subtitle.vtt"]
+    assert [path.name for path in (tmp_path / "said").iterdir()] == ["ten.vtt"]
     refused = cinemill(*asked, "-o", "other.srt")
     assert refused.code == 2
     assert "two places" in refused.err
@@ -211,7 +211,7 @@ def test_a_folder_of_sound_is_a_batch_and_a_folder_that_is_watched_gets_what_arr
     shutil.copy(SPEECH / "ten.ogg", inbox / "a.ogg")
     assert [task.asked.inputs[0].name for task in forms.batch("subtitle", [inbox], f"{tmp_path}/", {})] == ["a.ogg"]
     coming = watching.arrivals("subtitle", [inbox], f"{tmp_path}/", {}, None, pause=0)
-    assert next(coming).request().output == tmp_path / "a.subtitle.srt"
+    assert next(coming).request().output == tmp_path / "a.srt"
     watched = watching.Watched()
     growing = inbox / "b.ogg"
     growing.write_bytes(b"half")

@@ -93,6 +93,8 @@ class Operation(ABC, Generic[P, D]):
     """The parameter whose file is the input where none is named."""
     output: ClassVar[Literal["file", "optional", "folder"]] = "file"
     """A folder appears under its name when all in it is whole, as a file does, and never takes another's place."""
+    called: ClassVar[str] = "{input}.{operation}"
+    """What an output that nobody names is called, but for its suffix."""
     makes_video: ClassVar[bool] = False
     """Whether the output's pictures can be measured against others, which `source` gives."""
     unit: ClassVar[str] = "frames"

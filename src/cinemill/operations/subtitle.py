@@ -101,6 +101,7 @@ class SubtitleOperation(Operation[Subtitle, SubtitleDecided]):
     params = Subtitle
     decided = SubtitleDecided
     inputs = ("audio",)
+    called = "{input}"  # players look for subtitles under the film's name
     unit = "s"
     example = "cinemill subtitle interview.mp4 -o interview.srt"
 

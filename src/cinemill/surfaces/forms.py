@@ -181,7 +181,7 @@ def batch(
         return [Task(replace(asked[0], output=Path(output)), taken=taken)]
     if operation.output == "optional" and not output:
         return [Task(one) for one in asked]
-    stems = _stems([one.inputs[0] for one in asked], folder or Path(), name)
+    stems = _stems([one.inputs[0] for one in asked], folder or Path(), operation)
     return [Task(one, stem, taken) for one, stem in zip(asked, stems)]
 
 
@@ -228,12 +228,13 @@ def _files(path: Path, operation: str) -> list[Path]:
     return found
 
 
-def _stems(sources: Sequence[Path], folder: Path, operation: str) -> list[Path]:
-    """INPUT.OPERATION in `folder`; inputs that differ in their suffix alone keep it. Raises RequestError for others."""
+def _stems(sources: Sequence[Path], folder: Path, operation: Operation[Any, Any]) -> list[Path]:
+    """Names in `folder`; inputs that differ in their suffix alone keep it. Raises RequestError for others alike."""
     names = [source.stem for source in sources]
     stems: dict[Path, Path] = {}
     for source in sources:
-        stem = folder / f"{source.name if names.count(source.stem) > 1 else source.stem}.{operation}"
+        name = source.name if names.count(source.stem) > 1 else source.stem
+        stem = folder / operation.called.format(input=name, operation=operation.name)
         if stem in stems:
             raise RequestError(f"{stems[stem]} and {source} would both become {stem}; give each its own output.")
         stems[stem] = source

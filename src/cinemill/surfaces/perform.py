@@ -47,7 +47,7 @@ class Common:
             "--output",
             "-o",
             metavar="OUTPUT",
-            help="File, folder or s3://BUCKET/KEY. Left out, it is called INPUT.OPERATION.SUFFIX here.",
+            help="File, folder or s3://BUCKET/KEY. Left out, it lies here, under a name that is made of the input's.",
         ),
     ] = None
     output_dir: Annotated[
