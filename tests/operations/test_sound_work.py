@@ -208,3 +208,29 @@ def test_without_a_reference_sound_ends_with_the_picture(tmp_path: Path) -> None
 def test_mending_with_nothing_to_mend_changes_nothing(speech: np.ndarray) -> None:
     made = np.concatenate([one.samples for one in sync.mended(lambda: blocks_of(speech), [[0.0, 0.0, 0.0]])], axis=1)
     assert np.array_equal(made, speech.astype(np.float32))
+
+
+def test_jumps_that_lie_close_together_are_told_apart(long: np.ndarray, tmp_path: Path) -> None:
+    """Three within eleven seconds; and between them what is said is where it was."""
+    speech, cuts = long[:, : 12 * RATE], {3.0: 0.04, 5.6: -0.12, 8.4: 0.4}
+    pieces: list[np.ndarray] = []
+    at = 0
+    for second, step in cuts.items():
+        pieces += [speech[:, at : round(second * RATE)], np.zeros((1, round(max(0, step) * RATE)))]
+        at = round((second + max(0, -step)) * RATE)
+    jumped = np.concatenate([*pieces, speech[:, at:]], axis=1)
+    changed = np.concatenate([block.samples for block in sound.stretched(blocks_of(jumped), 0.999)], axis=1)
+    result, made = compared(changed, speech, tmp_path)
+    assert [one["seconds"] for one in result["steps"]] == pytest.approx([-0.04, 0.12, -0.4], abs=0.002)
+    assert result["drift_ppm"] == pytest.approx(1001, abs=60)
+    assert all(abs(off(made, speech, at)) < 0.002 for at in (0.5, 1.5, 3.5, 4.3, 6.5, 7.2, 9.0, 10.0))
+
+
+def test_a_reference_that_is_upside_down_and_noisy_will_do(long: np.ndarray) -> None:
+    """Eight seconds were lost: what follows is found again, though that is farther than one window looks."""
+    lost = np.concatenate([long[:, : 8 * RATE], long[:, 16 * RATE :]], axis=1)
+    noise = np.random.default_rng(5).normal(0, float(long.std()), long.shape)
+    found = drift.drift(blocks_of(lost), blocks_of(noise - long))
+    assert found
+    assert [size for _, size in found.steps] == pytest.approx([8], abs=0.002)
+    assert found.steps[0][0] == pytest.approx(8, abs=0.5)

@@ -6,8 +6,8 @@ ENGINE = declare(
     "chatterbox",
     file=__file__,
     summary="Chatterbox: speaks in the voice of a sample of ten seconds, in 23 languages; marks what it makes.",
-    python=">=3.10,<3.13",
-    size_mb=6500,
+    python=">=3.11,<3.13",
+    size_mb=4500,
 )
 
 LANGUAGES = "ar da de el en es fi fr he hi it ja ko ms nl no pl pt ru sv sw tr zh"
