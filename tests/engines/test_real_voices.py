@@ -1,8 +1,8 @@
-"""Kokoro installed for real, with random weights; and what Chatterbox' released package takes, read from its source."""
+"""Kokoro and Chatterbox installed for real, with random weights."""
 
 from __future__ import annotations
 
-import ast
+import json
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cinemill.engines import chatterbox, engines, install
-from cinemill.errors import MissingEngine
+from cinemill.engines.host import Host
 from cinemill.jobs import run as jobs
 from cinemill.media import read
 from cinemill.media.cues import files
@@ -21,6 +21,8 @@ from installed import engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.network]
 TEXT = "Please open the window."
+SMALL = Path(__file__).with_name("small_chatterbox.py")
+SPEECH = Path(__file__).parents[1] / "speech" / "ten.ogg"
 RANDOM = """
 import json, sys
 from pathlib import Path
@@ -83,32 +85,60 @@ def test_kokoro_says_by_what_it_tags_english(installed: Path) -> None:
     assert "tags by" in said["detail"]
 
 
-def test_chatterbox_takes_what_it_is_given(tmp_path: Path) -> None:
-    """Its package alone: what it needs is several GB, and its weights are others."""
-    pin = engines.get("chatterbox").requirements.read_text().split()[0]
-    try:
-        install._uv(engines.get("chatterbox"), "pip", "install", "--no-deps", "--target", str(tmp_path), pin)
-    except MissingEngine as error:
-        pytest.skip(str(error))
+SIGNATURES = """
+import inspect, json, sys
+sys.path.append(sys.argv[1])
+import torch_here
+torch_here.ready()
+from chatterbox import mtl_tts, tts, tts_turbo
+kinds = tts.ChatterboxTTS, mtl_tts.ChatterboxMultilingualTTS, tts_turbo.ChatterboxTurboTTS
+methods = ("generate", "from_local", "from_pretrained")
+taken = lambda kind, name: list(inspect.signature(getattr(kind, name)).parameters)
+told = {kind.__name__: {name: taken(kind, name) for name in methods} for kind in kinds}
+print(json.dumps({**told, "languages": list(mtl_tts.SUPPORTED_LANGUAGES)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def cloning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with engine("chatterbox", tmp_path_factory) as folder:
+        yield folder
+
+
+def in_chatterbox(*arguments: Any) -> str:
+    command = [install.interpreter(engines.get("chatterbox")), "-W", "ignore", *arguments]
+    return subprocess.run(command, check=True, timeout=600, stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_chatterbox_takes_what_it_is_given(cloning: Path) -> None:
+    told = json.loads(in_chatterbox("-c", SIGNATURES, engines.get("chatterbox").folder.parent).splitlines()[-1])
     asked = {"temperature", "audio_prompt_path"}
     more = {"exaggeration", "cfg_weight"}
-    for module, name, given in (
-        ("tts", "ChatterboxTTS", asked | more),
-        ("mtl_tts", "ChatterboxMultilingualTTS", asked | more | {"language_id"}),
-        ("tts_turbo", "ChatterboxTurboTTS", asked),
+    for name, given in (
+        ("ChatterboxTTS", asked | more),
+        ("ChatterboxMultilingualTTS", asked | more | {"language_id"}),
+        ("ChatterboxTurboTTS", asked),
     ):
-        tree = ast.parse((tmp_path / "chatterbox" / f"{module}.py").read_text("utf-8"))
-        kind = next(one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == name)
-        methods = {
-            one.name: [arg.arg for arg in one.args.args] for one in kind.body if isinstance(one, ast.FunctionDef)
-        }
-        assert methods["generate"][:2] == ["self", "text"]
-        assert given <= set(methods["generate"])
-        assert methods["from_local"][1:3] == ["ckpt_dir", "device"]
-        assert methods["from_pretrained"][1:2] == ["device"]
-        assert any(isinstance(one, ast.Attribute) and one.attr == "sr" for one in ast.walk(kind))
-    source = ast.parse((tmp_path / "chatterbox" / "mtl_tts.py").read_text("utf-8"))
-    values = [
-        one.value for one in source.body if isinstance(one, ast.Assign) and "SUPPORTED" in ast.unparse(one.targets[0])
-    ]
-    assert set(ast.literal_eval(values[0])) == set(chatterbox.LANGUAGES.split())
+        assert told[name]["generate"][:2] == ["self", "text"]
+        assert given <= set(told[name]["generate"])
+        assert told[name]["from_local"] == ["ckpt_dir", "device"]
+        assert told[name]["from_pretrained"] == ["device"]
+    assert set(told["languages"]) == set(chatterbox.LANGUAGES.split())
+
+
+def test_chatterbox_speaks_in_the_voice_of_a_sample(cloning: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """All of its real package but the number of layers, from a sample to the watermark; the weights are chance."""
+    in_chatterbox(SMALL, tmp_path)
+    host = Host("chatterbox", [str(install.interpreter(engines.get("chatterbox"))), "-W", "ignore", str(SMALL)])
+    monkeypatch.setitem(install._hosts, "chatterbox", host)
+    (tmp_path / "text.txt").write_text(TEXT)
+    asked: dict[str, Any] = {"engine": "chatterbox", "weights": str(tmp_path), "sample": str(SPEECH), "tries": 1}
+    asked |= {"captions": "json", "verify": "none"}
+    try:
+        request = forms.request("narrate", [tmp_path / "text.txt"], tmp_path / "out.wav", asked)
+        result = list(jobs.run(request))[-1].result  # type: ignore[attr-defined]
+    finally:
+        host.stop()
+    assert result["engine"] == "chatterbox"
+    assert read.sound_of(read.probe(tmp_path / "out.wav"), 0).sample_rate == 24_000
+    assert [word.text for word in files.read(tmp_path / "out.json").transcript.words()] == TEXT.split()

@@ -1,4 +1,8 @@
-"""Chatterbox (Resemble AI, MIT): a voice from a few seconds of anybody's. All it says carries a watermark."""
+"""Chatterbox (Resemble AI, MIT): a voice from a few seconds of anybody's. All it says carries a watermark.
+
+Its release 0.1.7 pins torch 2.6.0 and a web page (gradio) that it runs without: `overrides.txt` puts the other engines'
+PyTorch in their place. Its watermark needs setuptools below 81, and without it no model can be made.
+"""
 
 from cinemill.engines import declare
 

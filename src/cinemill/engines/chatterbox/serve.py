@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+import torch_here
 import wire
 
 LEAST_CFG = 1e-3
@@ -33,11 +34,8 @@ class Service(wire.Service):
     def load(self, params):
         if not params["download"]:
             os.environ["HF_HUB_OFFLINE"] = "1"
-        import torch
-
-        device = params["device"]
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch_here.ready()
+        device = torch_here.device(params["device"])
         kind = self.kind(params["variant"])
         folder = params["folder"]
         self.model = kind.from_local(Path(folder), device) if folder else kind.from_pretrained(device)
