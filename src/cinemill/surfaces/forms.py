@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 import types
 from collections.abc import Sequence
@@ -118,12 +119,12 @@ def piped(text: bytes) -> Path:
     if not text.strip():
         raise RequestError("nothing came through the pipe.")
     folder = settings().cache_dir / "piped"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
+    for old in folder.glob("*"):
         if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
-            old.unlink(missing_ok=True)
-    path = folder / f"{hashlib.blake2b(text, digest_size=8).hexdigest()}.txt"
+            shutil.rmtree(old, ignore_errors=True)
+    path = folder / hashlib.blake2b(text, digest_size=8).hexdigest() / "stdin.txt"
     if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
     return path
 
