@@ -263,11 +263,20 @@ def test_borrowed_time_costs_nobody_what_they_had(told: list[tuple[int, int, int
     assert all(abs(start - span.start) <= limits.drift + 1 for (start, _), span in zip(found, spans))
 
 
+def test_a_cue_stays_half_a_second_after_its_words_but_not_into_another_shot() -> None:
+    limits = Limits.of(rules("netflix", "en"), Grid(Fraction(24)))
+    span = Span(0, 48, 30)
+    assert times([span], limits) == [(0, 60)]
+    assert times([span], limits, [54]) == [(0, 52)]
+    assert times([span, Span(56, 100, 30)], limits) == [(0, 54), (56, 112)]
+    assert times([Span(0, 168, 30)], limits) == [(0, 168)], "seven seconds are the most"
+
+
 def test_text_that_is_long_for_its_time_borrows_from_what_is_before_and_after() -> None:
     limits = Limits.of(rules("bbc", "en"), Grid())
     spoken = Span(5000, 6000, 2500), Span(6000, 10_000, 3000)
-    assert times([Span(0, 1000, 900), *spoken], limits) == [(0, 1000), (3500, 6000), (6000, 10_000)]
-    assert times([Span(0, 4500, 900), *spoken], limits) == [(0, 4500), (4500, 7000), (7000, 10_000)]
+    assert times([Span(0, 1000, 900), *spoken], limits) == [(0, 1500), (3500, 6000), (6000, 10_500)]
+    assert times([Span(0, 4500, 900), *spoken], limits) == [(0, 4500), (4500, 7000), (7000, 10_500)]
     assert times([Span(0, 5000, 5000), *spoken], limits) == [(0, 5000), (5000, 7500), (7500, 10_500)]
 
 

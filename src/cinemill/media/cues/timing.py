@@ -77,6 +77,16 @@ class Limits:
         """Places that a cue should stay."""
         return min(max(span.need, self.shortest), self.longest)
 
+    def least(self, one: _Begun) -> int:
+        """The place until which a cue stays to be said and read."""
+        return max(min(one.span.end, one.start + self.longest), one.start + self.need(one.span))
+
+    def most(self, one: _Begun, cuts: Sequence[int] = ()) -> int:
+        """The place until which it stays if no other follows: a little after its words, but not into another shot."""
+        cut = bisect_left(cuts, one.span.end)
+        shot = cuts[cut] - self.gap if cut < len(cuts) else one.span.end + self.linger
+        return max(self.least(one), min(one.span.end + self.linger, one.start + self.longest, shot))
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -111,7 +121,7 @@ def streamed(spans: Iterable[Span], limits: Limits, cuts: Sequence[int] = ()) ->
             yield from _times(held, limits, cuts)
             held.clear()
         held.append(one)
-        gone = max(min(one.span.end, one.start + limits.longest), one.start + limits.need(one.span))
+        gone = limits.most(one)
     yield from _times(held, limits, cuts)
 
 
@@ -127,7 +137,7 @@ def _times(begun: Sequence[_Begun], limits: Limits, cuts: Sequence[int] = ()) ->
     found: Times = []
     for number, one in enumerate(begun):
         room = begun[number + 1].start - limits.gap if number + 1 < len(begun) else None
-        wished = max(min(one.span.end, one.start + limits.longest), one.start + limits.need(one.span))
+        wished = limits.most(one, cuts)
         found.append((one.start, wished if room is None else min(wished, room)))
     return settled(found, [one.span.need for one in begun], limits, cuts)
 
