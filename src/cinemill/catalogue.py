@@ -69,7 +69,6 @@ def _file(kind: FileKind) -> Any:
 
 
 VideoFile = Annotated[Path, _file("video")]
-ImageFile = Annotated[Path, _file("image")]
 SubtitleFile = Annotated[Path, _file("subtitle")]
 Weights = Annotated[str, _file("weights")]
 """A model: a name of `cinemill models list`, or a file."""

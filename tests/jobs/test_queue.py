@@ -110,8 +110,8 @@ def test_the_same_id_makes_one_job(queue: Queue) -> None:
 
 
 def test_higher_priorities_come_first_and_others_in_turn(queue: Queue) -> None:
-    low, first, second = ask(queue), ask(queue), ask(queue)
-    queue.prefer(low.id, -1)
+    low = queue.submit("trouble", [queue.folder.parent / "in"], {}, priority=-1)
+    first, second = ask(queue), ask(queue)
     order = []
     while job := queue.next("cpu"):
         order.append(job.id)

@@ -53,10 +53,6 @@ AVFOUNDATION = """
 [AVFoundation indev @ 0x7fb] [0] MacBook Pro Microphone
 [AVFoundation indev @ 0x7fb] [1] Elgato Audio
 """
-DECKLINK = """Auto-detected sources for decklink:
-  81:76669a80:00000000 [DeckLink SDI 4K] (none)
-* 82:1:0 [UltraStudio "Mini"] (none)
-"""
 
 
 def test_directshow_is_read_with_odd_names_and_twins() -> None:
@@ -114,7 +110,7 @@ def test_old_listings_are_read_too() -> None:
     "said", ["", "error: access denied", "[dshow @ 0] Could not enumerate video devices (or none found)."]
 )
 def test_nothing_is_made_of_nothing(said: str) -> None:
-    assert devices.dshow(said) == devices.avfoundation(said) == devices.decklink(said) == []
+    assert devices.dshow(said) == devices.avfoundation(said) == []
 
 
 def test_sockets_are_named_with_their_pins() -> None:
@@ -127,10 +123,6 @@ def test_avfoundation_is_read() -> None:
     assert found[1].name == "Elgato Video Capture [USB]"
     assert found[1].sounds == ("Elgato Audio", "MacBook Pro Microphone")
     assert devices.sources(found[1]) == [("1:Elgato Audio", "avfoundation", {})]
-
-
-def test_decklinks_are_read() -> None:
-    assert [one.name for one in devices.decklink(DECKLINK)] == ["DeckLink SDI 4K", 'UltraStudio "Mini"']
 
 
 def test_linux_says_what_is_plugged_in_where(tmp_path: Path) -> None:

@@ -348,14 +348,6 @@ class Queue:
                 db.execute(f"delete from {table} where {column} = ?", (id,))
         shutil.rmtree(self.place(id), ignore_errors=True)
 
-    def prefer(self, id: str, priority: int) -> Job:
-        """Give a job another priority."""
-        with self._writing() as db:
-            self._row(db, id)
-            db.execute("update jobs set priority = ? where id = ?", (priority, id))
-        self.stir.set()
-        return self.get(id)
-
     def events(self, id: str | None, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
         """What happened to a job, or to all, since the event numbered `after`: `seq`, `at`, `job` and the event's own.
 

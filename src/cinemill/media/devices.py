@@ -21,7 +21,7 @@ from typing import Final, Literal
 from cinemill.errors import EngineCrashed, MissingEngine, OpenFailed
 from cinemill.media import program
 
-System = Literal["dshow", "avfoundation", "v4l2", "firewire", "decklink", "mock"]
+System = Literal["dshow", "avfoundation", "v4l2", "firewire", "mock"]
 Kind = Literal["analog", "dv", "sdi", "camera", "screen", "virtual", "unknown"]
 Standard = Literal["pal", "ntsc", "secam"]
 
@@ -127,15 +127,6 @@ def avfoundation(said: str) -> list[Device]:
     sounds = [name for _, name in found["audio"]]
     pictures = [Device(number, name, "avfoundation") for number, name in found["video"]]
     return [replace(one, kind=_kind(one), sounds=_paired(one.name, sounds)) for one in pictures]
-
-
-_SOURCE: Final = re.compile(r"^\s*[* ]?\s*([0-9a-f]+:[0-9a-f]+:[0-9a-f]+|\S+) \[(.+)\]")
-
-
-def decklink(said: str) -> list[Device]:
-    """The devices in the answer of `ffmpeg -sources decklink`."""
-    found = (_SOURCE.match(line) for line in said.splitlines())
-    return [Device(match[2], match[2], "decklink", "sdi") for match in found if match]
 
 
 # Names go last: what a device can do says more.
@@ -313,7 +304,7 @@ Source = tuple[str, str | None, dict[str, str]]
 
 def sources(device: Device, socket: str | None = None, standard: str | None = None) -> list[Source]:
     """How a device is opened, pictures first, at one of its sockets. Raises OpenFailed."""
-    if device.system in ("firewire", "decklink", "mock"):
+    if device.system in ("firewire", "mock"):
         other = (
             "its stream comes through dvgrab." if device.system == "firewire" else "it needs an FFmpeg with DeckLink."
         )

@@ -107,8 +107,3 @@ _THREE_LETTERS = {
 @lru_cache
 def _table() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
-
-
-def summaries() -> dict[str, str]:
-    """Preset -> what it is, in a sentence."""
-    return {name: stored["summary"] for name, stored in _table().items()}
