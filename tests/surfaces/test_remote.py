@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import cinemill
-from cinemill.errors import MissingResource, NoToken, NotTaken, RequestError
+from cinemill.errors import MissingResource, NotTaken, RequestError
 from cinemill.settings import settings
 from cinemill.surfaces import remote
 from command import Cinemill, framemd5, wait_until
@@ -124,13 +124,24 @@ def test_errors_of_the_server_are_errors_here(served: Served, tmp_path: Path) ->
         cinemill.run("process", tmp_path / "text.mp4", tmp_path / "o.mkv", on=served.address)
 
 
-def test_token_is_wanted(served: Served, clip: Callable[[str], Path], tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(remote, "settings", lambda: type("None_", (), {"token": "wrong"}))
-    real = remote._Server.ask
-    monkeypatch.setattr(remote._Server, "greet", lambda self: None)
-    with pytest.raises(NoToken):
-        cinemill.run("process", clip("sound.mkv"), tmp_path / "o.mkv", on=served.address)
-    assert real
+def test_what_is_missing_there_is_said_to_be_missing_there(
+    served: Served, here: Cinemill, clip: Callable[[str], Path]
+) -> None:
+    wanted = ("process", clip("sound.mkv"), "-o", "o.mkv", "--chain", "upscale.model=model:realesrgan-x4plus")
+    said = here(*wanted)
+    assert said.code == 3
+    assert "models get realesrgan-x4plus" in said.err
+    said = here(*wanted, CINEMILL_REMOTE=served.address)
+    assert said.code == 3
+    assert f"So {served.address} does it." in " ".join((said.out + said.err).split())
+    assert f"{served.address} says: model realesrgan-x4plus is not here" in " ".join(said.err.split())
+
+
+def test_token_is_wanted(served: Served, here: Cinemill, clip: Callable[[str], Path]) -> None:
+    for token, sentence in [("", "wants a token"), ("wrong", "has another token than CINEMILL_TOKEN says")]:
+        said = here("process", clip("sound.mkv"), "-o", "o.mkv", "--on", served.address, CINEMILL_TOKEN=token)
+        assert said.code == 2
+        assert f"{served.address} {sentence}: set CINEMILL_TOKEN" in " ".join(said.err.split())
 
 
 def test_other_version_is_said(served: Served, clip: Callable[[str], Path], tmp_path: Path, monkeypatch) -> None:

@@ -23,9 +23,12 @@ from cinemill.catalogue import file_kinds
 from cinemill.errors import (
     CinemillError,
     EngineCrashed,
+    EngineError,
     JobError,
     MissingResource,
+    NoToken,
     RequestError,
+    ResourceError,
     UnsupportedMedia,
     from_dict,
 )
@@ -170,14 +173,18 @@ def _followed(server: _Server, id: str, request: Request[Any]) -> Generator[ev.E
                 return told
             if told["event"] == "failed":
                 ended = True
-                raise from_dict(told["error"])
+                raise _met(told["error"], server.address)
             if event := _event(told, request):
                 yield event
         job = server.ask("GET", f"/api/jobs/{id}")
         ended = True
         if job["state"] == "done":
             return {"result": job["result"]}
-        raise from_dict(job["error"]) if job["error"] else JobError(f"the job was {job['state']} on {server.address}.")
+        raise (
+            _met(job["error"], server.address)
+            if job["error"]
+            else JobError(f"the job was {job['state']} on {server.address}.")
+        )
     finally:
         if not ended:
             with suppress(CinemillError):
@@ -325,7 +332,19 @@ def _refusal(answer: http.client.HTTPResponse, address: str) -> Exception:
         return ConnectionError(f"it answers {answer.status}")
     if told is None:
         return EngineCrashed(f"{address} answers {answer.status} {answer.reason}; is that a cinemill server?")
-    return from_dict(told)
+    return _met(told, address)
+
+
+def _met(told: dict[str, Any], address: str) -> CinemillError:
+    """An error of the server, with a word on where it was met if that is what matters."""
+    error = from_dict(told)
+    if isinstance(error, NoToken):
+        have = "has another token than CINEMILL_TOKEN says" if settings().token else "wants a token"
+        error.sentence = f"{address} {have}: set CINEMILL_TOKEN to the one that it was started with."
+    elif isinstance(error, MissingResource | EngineError | ResourceError):
+        error.sentence = f"{address} says: {error.sentence}"
+    error.args = (error.sentence,)
+    return error
 
 
 def _attempts(address: str, patience: float) -> Iterator[Any]:
