@@ -20,7 +20,7 @@ import clips
 import command
 from cinemill.errors import ChunkFailed, CinemillError, DecodeFailed, DiskFull, EngineCrashed, MissingResource
 from cinemill.jobs import cluster, farm
-from cinemill.jobs.events import AtWork, Done, Event, PartDone, Retried
+from cinemill.jobs.events import AtWork, Done, Event, Noted, PartDone, Retried
 from cinemill.jobs.executors import executor
 from cinemill.jobs.run import run
 from cinemill.operations import Request
@@ -262,6 +262,20 @@ def test_job_that_began_here_is_finished_there(source: Path, folder: Path, cinem
     assert not there & set(done)
     assert len(done) == len(set(done))
     assert framemd5(folder / "out.mkv") == framemd5(folder / "whole.mkv")
+
+
+def test_cluster_without_a_machine_that_could_is_said(
+    trouble: Ask, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CINEMILL_RAY_CPUS", "64")
+    settings.cache_clear()
+    try:
+        with closing(run(trouble(chunks=2), executor=executor("ray"))) as events:
+            said = next(event for event in events if isinstance(event, Noted))
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert "no machine of the cluster has 64 CPU" in said.note
 
 
 def test_missing_ray_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

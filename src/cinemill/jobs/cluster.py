@@ -108,6 +108,7 @@ class _Run:
     def __init__(self, ray: Any, folder: JobFolder, plan: Plan, chunks: Sequence[Chunk]) -> None:
         self.ray, self.folder = ray, folder
         self.farm = Farm(chunks)
+        self.first = chunks[0].index
         self.plan = plan.model_dump_json()
         self.shared = plan.shared
         self.hand = folder.path / f"hand-{secrets.token_hex(8)}"
@@ -128,6 +129,8 @@ class _Run:
                     viewed = time.monotonic()
                     if nodes := self.farm.nodes():
                         yield AtWork(nodes)
+                    if not self.farm.alive:
+                        yield Told(self.first, self._waiting())
                 for attempt in self.farm.start(time.monotonic(), 2 * self.slots + _AHEAD - len(self.refs)):
                     self._submit(attempt)
                 yield from self._hear()
@@ -148,8 +151,14 @@ class _Run:
         self.slots = max(1, int(total / max(0.01, self.options["num_cpus"])))
 
     def _fits(self, resources: dict[str, float]) -> bool:
-        wanted = {"CPU": self.options["num_cpus"], "GPU": self.options["num_gpus"], **self.options["resources"]}
-        return all(resources.get(name, 0.0) >= amount for name, amount in wanted.items())
+        return all(resources.get(name, 0.0) >= amount for name, amount in self._wanted().items())
+
+    def _wanted(self) -> dict[str, float]:
+        return {"CPU": self.options["num_cpus"], "GPU": self.options["num_gpus"], **self.options["resources"]}
+
+    def _waiting(self) -> str:
+        wanted = " and ".join(f"{amount:g} {name}" for name, amount in self._wanted().items() if amount)
+        return f"no machine of the cluster has {wanted}, which a chunk takes; one that comes will begin at once."
 
     def _submit(self, attempt: Attempt) -> None:
         breath = _BREATH * max(1.0, self.slots / _TALKERS)
