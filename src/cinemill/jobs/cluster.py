@@ -398,12 +398,21 @@ def _connected(where: str) -> Generator[Any, None, None]:
     if ray.is_initialized():
         yield ray
         return
+    _hush()
     with _same_signals():
         _connect(ray, where)
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _hush() -> None:
+    """Ray prints what becomes of machines on standard output, between our events; the events say it."""
+    with suppress(ImportError):
+        from ray._private import worker
+
+        setattr(worker, "_worker_logs_enabled", False)  # noqa: B010 - no other switch reaches it
 
 
 def _connect(ray: Any, where: str) -> None:
@@ -423,7 +432,11 @@ def _connect(ray: Any, where: str) -> None:
     except ImportError:
         raise MissingResource(f"{address} needs Ray's client; `pip install 'cinemill[cluster]'` brings it.") from None
     except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
-        raise EngineCrashed(f"the cluster at {address} cannot be reached: {_said(error)}.", address=address) from error
+        raise EngineCrashed(
+            f"the cluster at {address} cannot be reached: {_said(error)}. If it is there, RAY_AUTH_TOKEN, or what "
+            "~/.ray/auth_token holds, must be the token that it was started with.",
+            address=address,
+        ) from error
 
 
 def _init(ray: Any, address: str, quiet: dict[str, Any]) -> None:
