@@ -14,7 +14,7 @@ from cinemill.jobs import run as jobs
 from cinemill.measure import drift, hum, loudness
 from cinemill.media import audio, read, sound, write
 from cinemill.media.types import Audio
-from cinemill.operations import sync
+from cinemill.operations import clean, sync
 from cinemill.surfaces import forms
 
 SPEECH = Path(__file__).parents[1] / "speech" / "ten.ogg"
@@ -234,3 +234,11 @@ def test_a_reference_that_is_upside_down_and_noisy_will_do(long: np.ndarray) -> 
     assert found
     assert [size for _, size in found.steps] == pytest.approx([8], abs=0.002)
     assert found.steps[0][0] == pytest.approx(8, abs=0.5)
+
+
+def test_much_that_was_cut_off_takes_no_hours(speech: np.ndarray) -> None:
+    for factor, words in ((1.0, "adeclip"), (40.0, "adeclip=w=1")):
+        share = clean.clipped(blocks_of(np.clip(speech * factor, -1, 1)))
+        assert next(clean.before(clean.Clean(declip=True), hum.Tones(None, (), None), RATE, share)).startswith(words)
+    assert clean.clipped(blocks_of(speech)) < 0.05
+    assert clean.clipped(iter(())) == 0

@@ -154,6 +154,8 @@ def assemble(
     if given; a `text` comes last. Raises DiskFull, and JobError when a piece turns out to be damaged.
     """
     options = {"avoid_negative_ts": "disabled"}  # pts are kept, not shifted
+    if format == "wav":
+        options |= _LONG
     if format in ("mp4", "mov"):
         # The place for tags of any name has no room for a cover.
         covered = any(is_cover(carry.track) and carry.how == "copy" for carry in carried)
@@ -188,6 +190,10 @@ def assemble(
             matroska.complete(output, {numbered.index(index): fact for index, fact in facts.items()})
 
 
+_LONG: Final = {"rf64": "auto"}
+"""What lets a WAV be longer than 4 GB (EBU Tech 3306); a shorter one is a WAV like all others."""
+
+
 def encode_sound(
     blocks: Iterable[Audio],
     output: Path,
@@ -211,7 +217,8 @@ def encode_sound(
     codec = {"pcm_s24le": "pcm_s16le"}.get(codec, codec) if bits <= 16 else codec
     kept = "pcm_s24le" if bits > 16 else "pcm_s16le"
     track = AudioTrack(0, "audio", kept, Fraction(1, first.sample_rate), **_kind(first))
-    with said_plainly(output), av.open(f"file:{output}", "w", format=format) as out:
+    options = _LONG if format == "wav" else {}
+    with said_plainly(output), av.open(f"file:{output}", "w", format=format, container_options=options) as out:
         added = _add_sound(out, codec, track, av.AudioFormat("s32" if bits > 16 else "s16"))
         added.metadata.update({"title": title} if title else {})
         added.metadata.update({"language": language} if language else {})

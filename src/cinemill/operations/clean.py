@@ -59,7 +59,8 @@ class CleanOperation(SoundOperation[Clean]):
         params = request.params
         method = _method(params)
         found = hum.tones(channels(info, track))
-        steps = [*before(params, found, track.sample_rate)]
+        share = clipped(sound.even(channels(info, track), size=track.sample_rate)) if params.declip else 0.0
+        steps = [*before(params, found, track.sample_rate, share)]
         notes = [f"{', '.join(said(step) for step in steps)}." if steps else "no hum, whistle or clicks to take out."]
         record: dict[str, Any] = {"method": method, "graph": ",".join(steps), "tones": asdict(found)}
         if method == "afftdn" and params.method == "auto":
@@ -157,10 +158,32 @@ def floor(blocks: Iterator[Audio]) -> float:
     return max(-80.0, sound.decibels(float(np.percentile(heard, 10)))) if heard else -80.0
 
 
-def before(params: Clean, found: Tones, rate: int) -> Iterator[str]:
-    """Filters for what lies in one place, in FFmpeg's words, in the order that suits them: first what was cut off."""
+def clipped(blocks: Iterator[Audio]) -> float:
+    """The share of samples that stand at the top, in the block where it is greatest but for one in twenty."""
+    shares: list[float] = []
+    for block in blocks:
+        tops = np.abs(block.samples).max(axis=1, keepdims=True)
+        if tops.any():
+            shares.append(float((np.abs(block.samples) >= np.minimum(0.995 * tops, 1.0)).mean()))
+    return float(np.percentile(shares, 95)) if shares else 0.0
+
+
+_WORK = 6.8
+"""What share of clipped samples, cubed, times milliseconds of a window, squared, takes a second for a second of sound:
+adeclip solves for all samples of a window that were cut."""
+
+
+def _declip(share: float) -> str:
+    """The longest window, up to FFmpeg's own of 55 ms, that does not take hours where much was cut."""
+    window = min(55.0, max(10.0, (_WORK / max(share, 1e-3) ** 3) ** 0.5))
+    return "adeclip" if window == 55 else f"adeclip=w={window:.0f}:o=50"
+
+
+def before(params: Clean, found: Tones, rate: int, share: float = 0.0) -> Iterator[str]:
+    """Filters for what lies in one place, in FFmpeg's words, in the order that suits them: first what was cut off.
+    `share`: of the samples, that which was."""
     if params.declip:
-        yield "adeclip"
+        yield _declip(share)
     if params.declick:
         yield "adeclick=t=5"
     base = {"none": None, "auto": found.mains}.get(params.hum, float(params.hum) if params.hum.isdigit() else None)

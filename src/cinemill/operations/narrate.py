@@ -82,7 +82,12 @@ class NarrateOperation(Operation[Narrate, NarrateDecided]):
             speaker.voice(manner.voice or params.voice, manner.language or language)
         ear = speaking.listener(params, speaker, language)
         notes = [speaker.note] if speaker.note else []
-        if ear:
+        if ear and not speaking.understands(ear.name, speaker.name):
+            notes.append(
+                f"{ear.name} gets about half of {speaker.name}'s words wrong: what it heard is told, and nothing "
+                "is said again for it. --verify whisper understands them."
+            )
+        elif ear:
             notes.append(f"{ear.name} listens to every sentence and compares it with the text.")
         elif not speaker.is_sure and params.verify != "none":
             notes.append(f"nobody checks what {speaker.name} says: the engine whisper could, with its model.")
@@ -146,7 +151,9 @@ class NarrateOperation(Operation[Narrate, NarrateDecided]):
         taken = list(_marks(parts))
         settled = _settled(tuple(parts), params)
         found: dict[str, Any] = said_of(settled, target_of(params)) if settled else {"notes": []}
-        notes = [*found.pop("notes"), *speaking.doubts(taken, params)]
+        notes = found.pop("notes")
+        if speaking.understands(decided.listener, decided.engine):
+            notes = [*notes, *speaking.doubts(taken, params)]
         scores = [round(take.wer, 3) for take in taken if take.wer is not None]
         return {
             **found,

@@ -88,13 +88,15 @@ def narrate(text: str, options: NarrationOptions | None = None) -> Narration:
     speaker = speakers.speaker(options)
     language = options.language or saying.language_of(text)
     said = utterances(text, options, speaker, language)
-    taken = list(takes(said, options, speaker, language, listener(options, speaker, language)))
+    ear = listener(options, speaker, language)
+    taken = list(takes(said, options, speaker, language, ear))
     line = Timeline(options)
     starts = [line.place(take) for take in taken]
     blocks = [block.samples[0] for block in sound_of(iter(taken), options)]
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     words = tuple(word for take, start in zip(taken, starts) for word in shifted(take, start))
-    return Narration(samples, speaker.rate, words, language, (speaker.note, *doubts(taken, options)))
+    notes = doubts(taken, options) if ear is None or understands(ear.name, speaker.name) else []
+    return Narration(samples, speaker.rate, words, language, (speaker.note, *notes))
 
 
 def utterances(text: str, options: NarrationOptions, speaker: Speaker, language: str) -> list[script.Utterance]:
@@ -148,6 +150,14 @@ def listener(options: NarrationOptions, speaker: Speaker, language: str) -> List
         return None
 
 
+def understands(listener: str | None, engine: str) -> bool:
+    """Whether a listener hears an engine well enough to judge it.
+
+    PocketSphinx gets half of the words of eSpeak wrong: of four sentences by 17 of its voices, 52 % in the mean.
+    """
+    return (listener, engine) != ("pocketsphinx", "espeak")
+
+
 def takes(
     said: Sequence[script.Utterance],
     options: NarrationOptions,
@@ -157,6 +167,8 @@ def takes(
     first: int = 0,
 ) -> Iterator[Take]:
     """Each utterance, said. `first`: the number of the first one, which decides its seed. Raises EngineError."""
+    if ear and not understands(ear.name, speaker.name):
+        options = options.model_copy(update={"tries": 1})
     for number, one in enumerate(said, first):
         yield _take(one, options, speaker, _language(one, language), ear, options.seed + 7919 * number)
 
@@ -471,11 +483,16 @@ def doubts(taken: Sequence[Take], options: NarrationOptions) -> list[str]:
     """A sentence on what was heard wrongly to the last, and one on what had to be said again."""
     bad = [take for take in taken if _score(take) > options.max_wer]
     again = sum(take.tries > 1 and _score(take) <= options.max_wer for take in taken)
-    notes = [f"{again} sentences were said again until they were understood."] if again else []
+    notes = [f"{_sentences(again)} said again until understood."] if again else []
     if bad:
         named = ", ".join(f"“{_short(take.text)}” ({take.wer:.0%} wrong)" for take in bad[:4])
-        notes.append(f"{len(bad)} sentences were not understood after {options.tries} tries: {named}.")
+        tries = "one try" if options.tries == 1 else f"{options.tries} tries"
+        notes.append(f"{_sentences(len(bad))} not understood after {tries}: {named}.")
     return notes
+
+
+def _sentences(count: int) -> str:
+    return "1 sentence was" if count == 1 else f"{count} sentences were"
 
 
 def _short(text: str) -> str:

@@ -107,7 +107,8 @@ class Service(wire.Service):
 def tagging(may_fetch):
     """Make English be tagged: by spaCy's model where it is here or may be fetched, else by a short list of words.
 
-    Kokoro fetches the model itself, asking nobody, and where it cannot, ends the process.
+    Kokoro fetches the model itself, asking nobody, and where it cannot, ends the process. spaCy fetches it from its
+    makers' releases by the pip of this environment.
     """
     import spacy
     import spacy.cli
