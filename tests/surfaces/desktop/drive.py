@@ -1,6 +1,6 @@
-"""Drives the window as its user does: `drive.py first|second|panel FOLDER FILM PICTURES`. Any assertion ends it with 1.
+"""Drives the window as its user does: `drive.py first|second|panel|bare FOLDER FILM PICTURES`. Any assertion ends it with 1.
 
-`panel` wants a session's bus, on which it starts a panel to show the icon and the notices.
+`panel` wants a session's bus, on which it starts a panel to show the icon and the notices; `bare` one that has no icons.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Pulse:
 class Panel:
     """The desktop's panel, a process of its own: `said` is what it said so far."""
 
-    def __init__(self) -> None:
-        words = [sys.executable, str(Path(__file__).with_name("panel.py"))]
+    def __init__(self, *how: str) -> None:
+        words = [sys.executable, str(Path(__file__).with_name("panel.py")), *how]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.said: list[dict[str, Any]] = [json.loads(self.process.stdout.readline())]
@@ -215,14 +215,26 @@ def panel(driver: Driver, film: Path) -> None:
     until(lambda: driver.gone, "it left")
 
 
+def bare(driver: Driver, film: Path) -> None:
+    """A desktop without a tray is told by its own program for notices."""
+    assert not driver.desktop.tray.is_there
+    sheet = driver.drop(film)
+    sheet.operation.setCurrentText("process")
+    sheet.output.setText(str(film.with_name("dropped.mkv")))
+    QTest.mouseClick(sheet.buttons.button(QDialogButtonBox.StandardButton.Ok), LEFT)
+    assert until(driver.panel.notice, "notify-send said it") == ["Process film.mp4: done", "dropped.mkv"]
+    driver.desktop.window.close()
+    until(lambda: driver.gone, "it left")
+
+
 if __name__ == "__main__":
     phase, folder, film, pictures = sys.argv[1], *map(Path, sys.argv[2:5])
-    up = Panel() if phase == "panel" else None  # before Qt asks whether there is one
+    up = Panel(phase) if phase in ("panel", "bare") else None  # before Qt asks whether there is one
     made = QApplication(sys.argv[:1])
     made.setQuitOnLastWindowClosed(False)
     driver = Driver(folder, pictures)
     driver.panel = up
-    {"first": first, "second": second, "panel": panel}[phase](driver, film)
+    {"first": first, "second": second, "panel": panel, "bare": bare}[phase](driver, film)
     if up:
         up.close()
     print(f"it stood still for {driver.pulse.longest:.2f} s at most", flush=True)

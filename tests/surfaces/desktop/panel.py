@@ -1,4 +1,5 @@
 """A desktop's panel on the session's bus: it has a place for icons and shows notices, and its user clicks when told to.
+With the word `bare` it shows notices and has no place for icons.
 
 Reads lines on standard input: `look`, `press icon`, `press notice`, `choose LABEL`. Says JSON lines: `{"is": "up"}`,
 `{"notice": [title, text]}`, `{"tip": TEXT, "picture": [WIDTH, HEX]}` of the icon, `{"menu": [label, ...]}`.
@@ -39,7 +40,7 @@ class Panel:
         self.asked: dict[int, Callable[[tuple[Any, ...]], None]] = {}
         self.item = ""
         self.count = 0
-        for name in (WATCHER, NOTICES):
+        for name in (NOTICES,) if "bare" in sys.argv else (WATCHER, NOTICES):
             self.bus.send_and_get_reply(message_bus.RequestName(name))
         say(**{"is": "up"})
 

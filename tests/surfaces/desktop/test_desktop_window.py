@@ -93,3 +93,11 @@ def test_a_panel_shows_how_far_it_is_and_that_it_is_done_and_its_clicks_are_hear
 ) -> None:
     driven(qt, screen, films, "panel", "dbus-run-session", "--")
     assert (films / "long.restore.mkv").is_file()
+
+
+@pytest.mark.skipif(
+    not (shutil.which("dbus-run-session") and shutil.which("notify-send")),
+    reason="no bus or no notify-send; apt-get install dbus-daemon libnotify-bin",
+)
+def test_where_there_is_no_tray_notices_go_by_the_desktops_own_program(qt: Path, screen: str, films: Path) -> None:
+    driven(qt, screen, films, "bare", "dbus-run-session", "--")
