@@ -34,14 +34,14 @@ def table() -> Table:
                 if clip.name == _SHOWN:
                     shown[name] = made[_PICTURE]
             if clip.name == _SHOWN:
-                differences(PAGE.with_name("deinterlace.png"), {"as it was": true[_PICTURE]} | shown, _BOX)
+                differences(PAGE.with_name("deinterlace.webp"), {"as it was": true[_PICTURE]} | shown, _BOX)
         speeds = {name: speed(chain, pal(folder, True)) for name, chain in methods.items()}
     return Table(
         "Deinterlacing",
         "Progressive clips woven to interlaced ones (top field first), deinterlaced at field rate and compared with "
         "themselves: PSNR of luma in dB per clip and in the mean, SSIM, flicker in code values (8 pixels of border and "
         "4 pictures at each end left out), and pictures a second at 720x576 through our chain. A part of a picture by "
-        "each: [deinterlace.png](deinterlace.png).",
+        "each: [deinterlace.webp](deinterlace.webp).",
         [head("fps 720x576"), *rows(scores, speeds)],
     )
 

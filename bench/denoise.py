@@ -42,7 +42,7 @@ def table() -> Table:
             scores[name] = many[chains[name]]
             shown[name] = made[chains[name]][place][_PICTURE]
         before = {"as it was": clips[place][_PICTURE], "with noise": worn[place][_PICTURE]}
-        differences(PAGE.with_name("denoise.png"), before | shown, _BOX)
+        differences(PAGE.with_name("denoise.webp"), before | shown, _BOX)
         noisy = list(text.chain(_NOISE).run(pal(folder, False)[:25]))
         speeds = {name: speed(chain, noisy) for name, chain in chains.items()}
     return Table(
@@ -50,6 +50,6 @@ def table() -> Table:
         "Clips with the noise of a tape (deviation 6 in luma and in colour, alike along the lines), denoised and "
         "compared with what they were: PSNR of luma in dB per clip and in the mean, SSIM, flicker in code values, and "
         "pictures a second at 720x576. Methods with a strength are shown at the best of two or three. A part of a "
-        "picture by each: [denoise.png](denoise.png).",
+        "picture by each: [denoise.webp](denoise.webp).",
         [head("fps 720x576"), *rows(scores, speeds)],
     )

@@ -125,14 +125,19 @@ def pal(folder: Path, interlaced: bool) -> list[Frame]:
 
 
 def differences(path: Path, pictures: dict[str, Frame], box: tuple[int, int, int, int]) -> None:
-    """A sheet of the same part of a picture as each method made it, luma at three times its size, with names."""
+    """A sheet of the same part of a picture as each method made it, luma at three times its size, with names: lossless
+    WebP, which is a tenth of PNG where each value stands nine times."""
     left, top, width, height = box
     parts = [_named(name, f.planes[0][top : top + height, left : left + width]) for name, f in pictures.items()]
     columns = min(4, len(parts))
     parts += [np.zeros_like(parts[0])] * (-len(parts) % columns)
     lines = [np.hstack(parts[i : i + columns]) for i in range(0, len(parts), columns)]
     grey = np.vstack(lines)
-    path.write_bytes(sheet.png(np.repeat(grey[..., None], 3, 2)))
+    path.write_bytes(cv2.imencode(".webp", cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), _LOSSLESS)[1].tobytes())
+
+
+_LOSSLESS = [cv2.IMWRITE_WEBP_QUALITY, 101]
+"""What OpenCV has above 100."""
 
 
 def _named(name: str, luma: NDArray[Any]) -> NDArray[Any]:

@@ -31,14 +31,14 @@ def table() -> Table:
                 if clip.name == _SHOWN:
                     shown[name] = made[_PICTURE]
             if clip.name == _SHOWN:
-                differences(PAGE.with_name("upscale.png"), {"as it was": true[_PICTURE]} | shown, _BOX)
+                differences(PAGE.with_name("upscale.webp"), {"as it was": true[_PICTURE]} | shown, _BOX)
         speeds = {name: speed(chain, pal(folder, False)) for name, chain in _methods((1440, 1152)).items()}
     return Table(
         "Upscaling",
         "Clips whose pictures are averaged down by two by two pixels, enlarged to twice that and compared with "
         "themselves: PSNR of luma in dB per clip and in the mean, SSIM, flicker in code values (8 pixels of border and "
         "4 pictures at each end left out), and pictures a second from 720x576. A part of a picture by each: "
-        "[upscale.png](upscale.png).",
+        "[upscale.webp](upscale.webp).",
         [head("fps from 720x576"), *rows(scores, speeds)],
     )
 
