@@ -57,7 +57,9 @@ def serve(
         _examine()
     taken = listener(host, port)
     app = create_app(serving)
-    address = f"http://{'localhost' if serving.is_local else host}:{taken.getsockname()[1]}"
+    everywhere = host in ("0.0.0.0", "::")
+    called = "localhost" if serving.is_local else socket.gethostname() if everywhere else host
+    address = f"http://{called}:{taken.getsockname()[1]}"
     typer.echo(f"\ncinemill is at {address}  (API: {address}/api/openapi.json; Ctrl-C stops it, and jobs go on later)")
     run(server_of(app), taken, serving.folder)
 
