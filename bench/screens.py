@@ -32,6 +32,8 @@ _PATIENCE = 900_000
 """Milliseconds that a job may take."""
 _WIDE, _NARROW = (1240, 900), (390, 840)
 _WIDEST = 1120
+_ASIDE = (700, 140)
+"""A place beside all that could be clicked."""
 _LARGEST = 80_000
 """Bytes of a picture."""
 
@@ -174,6 +176,7 @@ def _subtitles(page: Any, folder: Path) -> None:
     give(page, folder / "talk.mp4")
     page.locator("#subtitles-run").click()
     page.locator(".cm-cue").first.wait_for()
+    page.set_viewport_size({"width": _WIDE[0], "height": 1120})  # the table beneath the sound
     page.locator(".cm-cue").nth(1).click()
     page.wait_for_timeout(800)
     page.evaluate("document.querySelectorAll('video').forEach((one) => one.pause())")
@@ -205,13 +208,16 @@ def _compose(page: Any, folder: Path) -> None:
     table.get_by_test_id("cell-0-1").get_by_text("beach.jpg").wait_for()
     for place, text in (("cell-0-4", "It began with a photograph."), ("cell-1-4", "And then it began to move.")):
         cell = table.get_by_test_id(place).last
+        page.mouse.click(*_ASIDE)  # a cell that is chosen grows over those below it
         cell.dblclick()
         cell.get_by_role("textbox").press_sequentially(text)
         page.keyboard.press("Enter")
         page.wait_for_timeout(1500)
+    page.mouse.click(*_ASIDE)
     page.locator("button#compose-preview").click()
     done(page, "Preview: compose")
     page.wait_for_timeout(1500)
+    page.set_viewport_size({"width": _WIDE[0], "height": 1010})  # the table beneath the film
     page.evaluate("document.querySelectorAll('video').forEach((one) => { one.currentTime = 1.2 })")
     page.wait_for_timeout(1000)
 

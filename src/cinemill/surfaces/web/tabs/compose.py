@@ -62,7 +62,7 @@ def draw(desk: Desk) -> None:
                 type="array",
                 interactive=True,
                 wrap=True,
-                column_widths=["6%", "22%", "15%", "11%", "19%", "12%", "15%"],
+                column_widths=["6%", "20%", "13%", "14%", "19%", "13%", "15%"],
                 label="Storyboard",
                 elem_id="compose-table",
             )
