@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench import MEDIA, run_ffmpeg
 from cinemill.filters import text
 from cinemill.hardware import cores
-from cinemill.measure import quality, sheet
+from cinemill.measure import quality
 from cinemill.media import read
 from cinemill.media.types import Frame
 
