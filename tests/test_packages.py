@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -143,6 +144,17 @@ def test_the_source_package_builds_the_same_wheel(packages: Path, tmp_path: Path
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as one, zipfile.ZipFile(wheel_of(packages)) as other:
         assert sorted(one.namelist()) == sorted(other.namelist())
+
+
+def test_what_the_frozen_program_takes_along_is_there() -> None:
+    """Its build takes minutes; a module that is called otherwise now is seen at once."""
+    spec = (ROOT / "bundle" / "cinemill.spec").read_text("utf-8")
+    packages = re.findall(r'collect_\w+\("(\w+)"', spec)
+    for listed in re.findall(r"(?:package in \(|hidden \+= .*?\[)(.*?)[)\]]", spec):
+        packages += re.findall(r'"([\w.]+)"', listed)
+    assert {"cinemill", "av", "pocketsphinx", "onnxruntime", "numpy"} <= set(packages)
+    assert [name for name in packages if importlib.util.find_spec(name) is None] == []
+    compile(spec, "cinemill.spec", "exec")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from cinemill.operations import Offer
+from cinemill.surfaces import offers, show
 from command import COMMAND, PATIENCE, Cinemill
 
 Take = Callable[..., Path]
@@ -124,3 +127,13 @@ def test_reader_that_goes_away_is_no_fault(arguments: list[str], take: Take, cin
     assert process.returncode == 1
     assert complaint == b""
     assert not (cinemill.folder / "out.mkv").exists()
+
+
+def test_a_question_that_nobody_answers_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert not offers._agreed(Offer("thing", "A thing is not here.", lambda: iter(())))
+
+
+def test_words_of_other_programs_are_no_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    show.Console().rich.print("-map 0:v:0")
+    assert capsys.readouterr().out == "-map 0:v:0\n"

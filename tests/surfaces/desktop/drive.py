@@ -1,6 +1,7 @@
-"""Drives the window as its user does: `drive.py first|second|panel|bare FOLDER FILM PICTURES`. Any assertion ends it with 1.
+"""Drives the window as its user does: `drive.py first|second|panel|bare FOLDER FILM PICTURES`. Any assertion ends it
+with 1.
 
-`panel` wants a session's bus, on which it starts a panel to show the icon and the notices; `bare` one that has no icons.
+`panel` and `bare` want a session's bus, on which they start a panel to show notices, and the former the icon too.
 """
 
 from __future__ import annotations
