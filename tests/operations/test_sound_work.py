@@ -186,6 +186,11 @@ def test_sound_that_begins_late_and_sound_of_something_else(long: np.ndarray, tm
     result, made = compared(late, long, tmp_path)
     assert result["offset"] == pytest.approx(-5, abs=0.01)
     assert abs(off(made, long, 10)) < 0.01
+    (tmp_path / "early").mkdir()
+    result, made = compared(long[:, 3 * RATE :], long, tmp_path / "early")
+    assert result["offset"] == pytest.approx(3, abs=0.01)
+    assert abs(off(made, long, 10)) < 0.01
+    assert made.shape[1] == long.shape[1]
     rng = np.random.default_rng(2)
     assert drift.drift(blocks_of(rng.normal(0, 0.1, (1, 20 * RATE))), blocks_of(long)) is None
     with pytest.raises(UnsupportedMedia, match="alike"):

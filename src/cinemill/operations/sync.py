@@ -120,7 +120,16 @@ def _clock(slope: float) -> str:
 
 
 def mended(make: Any, stretches: list[list[float]]) -> Iterator[Audio]:
-    """The sound that `make` gives with each stretch at its place: what is heard at t comes at t + offset, and so on."""
+    """The sound that `make` gives with each stretch at its place: what is heard at t comes at t + offset, and so on.
+
+    It begins at 0, with silence if need be: not every file can say that its sound begins later.
+    """
+    from cinemill.media import sound
+
+    return sound.even(_placed(make, stretches), 0)
+
+
+def _placed(make: Any, stretches: list[list[float]]) -> Iterator[Audio]:
     from cinemill.media import sound
     from cinemill.media.types import Audio
 
