@@ -159,9 +159,9 @@ def below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def wait_until(happens: Callable[[], bool]) -> None:
+def wait_until(happens: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Look again and again, until it is so or too late."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not happens():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -450,6 +450,51 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+WHISPERX = {
+    "language_detection_min_prob": 0,
+    "language_detection_max_tries": 5,
+    "initial_prompt": "Well.",
+    "batch_size": 64,
+    "temperature": 0,
+    "vad_onset": 0.5,
+    "vad_offset": 0.363,
+    "align_output": True,
+    "diarization": False,
+    "huggingface_access_token": "",
+    "min_speakers": 1,
+    "max_speakers": 2,
+    "debug": True,
+}
+"""What clients of such workers send when they send everything."""
+FASTER_WHISPER = {
+    "model": None,
+    "transcription": "plain_text",
+    "translate": False,
+    "translation": "plain_text",
+    "temperature": 0,
+    "best_of": 5,
+    "beam_size": 5,
+    "patience": 1,
+    "length_penalty": None,
+    "suppress_tokens": "-1",
+    "initial_prompt": None,
+    "condition_on_previous_text": True,
+    "temperature_increment_on_fallback": 0.2,
+    "compression_ratio_threshold": 2.4,
+    "logprob_threshold": -1.0,
+    "no_speech_threshold": 0.6,
+    "enable_vad": False,
+    "word_timestamps": False,
+}
+
+
+def test_all_that_clients_send_is_understood_by_the_embedded_engine(words: Path, tmp_path: Path) -> None:
+    path = mine(words, tmp_path)
+    for given in ({"audio_file": path, **WHISPERX}, {"audio": path, **FASTER_WHISPER}):
+        said = answer({**given, "language": "en"})
+        assert said.get("segments"), said
+
+
 @pytest.mark.slow
 def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tiny model of the tests, which spells badly in longer pieces; that it is heard, and how it is answered."""
@@ -461,7 +506,8 @@ def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, mo
     try:
         here = answer(given)
         asked = {"audio": given["audio_file"], "language": "en", "suppress_tokens": "", "transcription": "srt"}
-        known = answer({**asked, "translate": True, "translation": "vtt"})
+        known = answer({**FASTER_WHISPER, **asked, "translate": True, "translation": "vtt"})
+        sent = answer({**WHISPERX, "audio_file": given["audio_file"], "language": "en"})
     finally:
         if host := install._hosts.pop("whisper", None):
             host.stop()
@@ -470,6 +516,8 @@ def test_whisper_hears_what_the_field_asks_for(engines: Path, tmp_path: Path, mo
     assert here["debug"]["params"]["device"] == "cpu"
     assert " --> " in known["transcription"]
     assert known["translation"].startswith("WEBVTT")
+    assert sent.get("segments"), sent
+    assert sent["debug"]["params"]["vad_method"] == "silero"
     with serving(tmp_path) as api:
         said = api.ask("POST", "/runsync", {"input": given})
     assert said["status"] == "COMPLETED"

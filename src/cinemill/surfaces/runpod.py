@@ -415,6 +415,8 @@ def _has_whisper() -> bool:
 def _whisperx(given: dict[str, Any], bring: Bring) -> dict[str, Any]:
     """What the inputs of whisperX workers mean."""
     params = _model(given) | {name: given[name] for name in _SAME if given.get(name) not in (None, "")}
+    if "vad_onset" in params or "vad_offset" in params:
+        params["vad_method"] = "silero"
     if given.get("align_output"):
         params["align"] = True
     if given.get("diarization") or given.get("speaker_verification"):
@@ -422,7 +424,7 @@ def _whisperx(given: dict[str, Any], bring: Bring) -> dict[str, Any]:
     if token := given.get("huggingface_access_token") or os.environ.get("HF_TOKEN"):
         params["hf_token"] = token
     for name in ("min_speakers", "max_speakers"):
-        if given.get(name) is not None:
+        if given.get(name) is not None and params.get("diarize"):
             params[name] = given[name]
     if given.get("speaker_verification") and given.get("speaker_samples"):
         params["speaker_samples"] = json.dumps([*_voices(given["speaker_samples"], bring)])
@@ -469,7 +471,6 @@ _TASKS: Final = (
     "compression_ratio_threshold",
     "logprob_threshold",
     "no_speech_threshold",
-    "condition_on_previous_text",
     "temperature",
     "language",
 )
@@ -486,6 +487,7 @@ def _faster_whisper(given: dict[str, Any]) -> dict[str, Any]:
     return _known(params)
 
 
+_SIMPLE: Final = ("language", "align", "diarize", "min_speakers", "max_speakers", "hf_token", "speaker_samples")
 _KINDS_OF: Final = ("transcription", "translation")
 _KINDS: Final = ("plain_text", "formatted_text", "srt", "vtt")
 
@@ -504,9 +506,9 @@ def _translation(request: Request[Any]) -> Path:
 
 
 def _known(params: dict[str, Any]) -> dict[str, Any]:
-    """Those that the operation has."""
+    """Those that the operation has; without a model, those that the embedded engine understands."""
     fields = get(_speech()).params.model_fields
-    return {name: value for name, value in params.items() if name in fields}
+    return {name: value for name, value in params.items() if name in (fields if "model" in params else _SIMPLE)}
 
 
 def _sound(given: dict[str, Any], folder: Path, bring: Bring) -> Path:
