@@ -139,10 +139,17 @@ class PocketSphinx:
     name = "pocketsphinx"
     longest = 20_000
     most = 1
-    note = (
-        "PocketSphinx listens: it works offline, knows English only, and is rough. The engine whisper hears far "
-        "better: `cinemill engines install whisper`, then --download for its model."
-    )
+
+    def __init__(self) -> None:
+        from cinemill.engines import engines
+        from cinemill.engines.install import is_installed
+
+        here = is_installed(engines.get("whisper"))
+        how = "--download gets its model" if here else "`cinemill engines install whisper`, then --download for its model"
+        self.note = (
+            "PocketSphinx listens: it works offline, knows English only, and is rough. The engine whisper hears far "
+            f"better: {how}."
+        )
 
     def language(self, samples: Sequence[Any]) -> str | None:
         return "en"
@@ -324,7 +331,7 @@ def offers(options: WhisperOptions, engine: str) -> Iterator[Offer]:
     if not is_installed(one):
         better = "The engine whisper hears far better than PocketSphinx" if engine == "whisper" else one.summary
         yield Offer(engine, f"{better.rstrip('.')}; it takes {one.size_mb} MB.", lambda: install(one))
-    if is_installed(one) and not options.download and not hearing.is_here():
+    if is_installed(one) and not options.may_fetch and not hearing.is_here():
         yield Offer(f"{engine}-{hearing.called}", f"Its model {hearing.called}{size} is not here.", hearing.fetched)
 
 

@@ -49,15 +49,21 @@ class Service(wire.Service):
         device = params["device"]
         if device == "auto":
             device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-        self.model = faster_whisper.WhisperModel(
-            params["model"],
-            device=device,
-            device_index=params["device_index"],
-            compute_type=self.numbers(device, params["compute_type"]),
-            cpu_threads=params["threads"],
-            download_root=params["folder"],
-            local_files_only=not params["download"],
-        )
+        try:
+            self.model = faster_whisper.WhisperModel(
+                params["model"],
+                device=device,
+                device_index=params["device_index"],
+                compute_type=self.numbers(device, params["compute_type"]),
+                cpu_threads=params["threads"],
+                download_root=params["folder"],
+                local_files_only=not params["download"],
+            )
+        except OSError as error:
+            if type(error).__name__ != "LocalEntryNotFoundError":  # the hub's, which is faster-whisper's affair
+                raise
+            why = str(error).splitlines()[0]
+            raise RuntimeError(f"the model {params['model']} cannot be fetched. {why}") from None
         self.pipeline = faster_whisper.BatchedInferencePipeline(self.model)
 
     def numbers(self, device, wanted):
