@@ -145,7 +145,9 @@ class PocketSphinx:
         from cinemill.engines.install import is_installed
 
         here = is_installed(engines.get("whisper"))
-        how = "--download gets its model" if here else "`cinemill engines install whisper`, then --download for its model"
+        how = (
+            "--download gets its model" if here else "`cinemill engines install whisper`, then --download for its model"
+        )
         self.note = (
             "PocketSphinx listens: it works offline, knows English only, and is rough. The engine whisper hears far "
             f"better: {how}."
