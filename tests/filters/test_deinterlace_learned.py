@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 from repairs import SEEDS, Plane, clean, deepened, psnr, same, still, texture, through, with_luma
 
+from cinemill.errors import InvalidParams
+from cinemill.filters import along_motion, text
+from cinemill.filters.deinterlace_learned import Learned, made
+from cinemill.filters.neighbours import windows
+from cinemill.measure.motion import moved
 from cinemill.media.types import FieldOrder, Frame
-from pictures import woven
+from cinemill.models import weights
+from pictures import movie, woven
+
+SIZES = ("fast", "balanced", "best")
+every_size = pytest.mark.parametrize("network", SIZES)
 
 
 def tape(order: FieldOrder, seed: int, size: tuple[int, int] = (320, 256)) -> tuple[list[Frame], list[Frame]]:
@@ -18,44 +30,68 @@ def tape(order: FieldOrder, seed: int, size: tuple[int, int] = (320, 256)) -> tu
     return truth, woven(truth, order)
 
 
+def timed(frames: Sequence[Frame]) -> list[Frame]:
+    return [replace(frame, pts=number) for number, frame in enumerate(frames)]
+
+
 @pytest.mark.parametrize("order", ["tff", "bff"])
-def test_it_comes_nearer_to_the_truth_than_the_best_of_the_classical_ones(order: FieldOrder) -> None:
+@pytest.mark.parametrize("size", ["fast", "balanced"])
+def test_it_comes_nearer_to_the_truth_than_the_best_of_the_classical_ones(size: str, order: FieldOrder) -> None:
     gains: list[list[float]] = []
     for seed in SEEDS:
         truth, frames = tape(order, seed)
-        classical, made = (through(f"deinterlace.{method}", frames) for method in ("bwdif", "learned"))
+        classical, made = (
+            through(chain, frames) for chain in ("deinterlace.bwdif", f"deinterlace.learned=size:{size}")
+        )
         gains.append([psnr(truth, made, plane) - psnr(truth, classical, plane) for plane in range(3)])
     assert min(gain for each in gains for gain in each) > 0
     assert np.mean(gains, axis=0).min() > 0.6
 
 
+def test_the_larger_sizes_come_nearer_as_they_follow_the_motion() -> None:
+    gains: list[list[float]] = []
+    for seed in SEEDS:
+        truth, frames = tape("bff", seed)
+        found = [psnr(truth, through(f"deinterlace.learned=size:{size}", frames)) for size in SIZES]
+        gains.append(np.diff(found).tolist())
+    assert np.mean(gains, axis=0).min() > 0
+
+
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize("size", [(64, 48), (66, 54), (64, 16)])
-def test_lines_that_are_given_keep_their_bits(order: FieldOrder, size: tuple[int, int]) -> None:
+@every_size
+def test_lines_that_are_given_keep_their_bits(network: str, order: FieldOrder, size: tuple[int, int]) -> None:
     _, frames = tape(order, 2, size)
-    made = through("deinterlace.learned", frames)
-    assert len(made) == 2 * len(frames)
-    for number, picture in enumerate(made):
+    both = through(f"deinterlace.learned=size:{network}", frames)
+    assert len(both) == 2 * len(frames)
+    for number, picture in enumerate(both):
         start = (number + (order == "bff")) % 2
         for plane, source in zip(picture.planes, frames[number // 2].planes):
             assert np.array_equal(plane[start::2], source[start::2])
+    firsts = through(f"deinterlace.learned=size:{network}:output:frame", frames)
+    assert [(one.pts, one.time_base, one.duration) for one in firsts] == [
+        (frame.pts, frame.time_base, frame.duration) for frame in frames
+    ]
+    assert all(same([one], [other]) for one, other in zip(firsts, both[::2]))
 
 
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize("size", [(96, 160), (97, 161), (16, 16), (2, 2)])
-def test_what_stands_still_stays(order: FieldOrder, size: tuple[int, int]) -> None:
+@every_size
+def test_what_stands_still_stays(network: str, order: FieldOrder, size: tuple[int, int]) -> None:
     frames = still(np.random.default_rng(1).integers(0, 256, size), 4, field_order=order)
-    for picture in through("deinterlace.learned", frames):
+    for picture in through(f"deinterlace.learned=size:{network}", frames):
         assert same([picture], frames[:1])
 
 
-def test_what_stands_beside_something_that_moves_stays() -> None:
+@every_size
+def test_what_stands_beside_something_that_moves_stays(network: str) -> None:
     def passing(number: int, luma: Plane) -> Plane:
         luma[:, 8 * number : 8 * number + 30] = 240
         return luma
 
     frames = with_luma(still(texture(96, 160), 6, field_order="tff"), passing)
-    for picture in through("deinterlace.learned", frames)[4:-4]:
+    for picture in through(f"deinterlace.learned=size:{network}", frames)[4:-4]:
         assert np.array_equal(picture.planes[0][:, 90:], frames[0].planes[0][:, 90:])
 
 
@@ -66,18 +102,70 @@ def test_one_frame_alone_is_not_taken_for_a_still() -> None:
     assert not np.array_equal(alone[0].planes[0], frames[3].planes[0])
 
 
-def test_more_bits_are_kept() -> None:
+@every_size
+def test_more_bits_are_kept(network: str) -> None:
     _, frames = tape("tff", 2, (64, 48))
-    shallow, deep = (through("deinterlace.learned", each) for each in (frames, deepened(frames)))
+    shallow, deep = (through(f"deinterlace.learned=size:{network}", each) for each in (frames, deepened(frames)))
     for one, other in zip(shallow, deep):
         assert np.abs(other.planes[0] / 4 - one.planes[0]).max() < 3
 
 
-@pytest.mark.parametrize("value", [0, 255])
-def test_extreme_pictures_make_no_nonsense(value: int) -> None:
-    frames = still(np.full((32, 48), value), 3, field_order="bff")
-    for picture in through("deinterlace.learned", frames):
-        assert np.abs(picture.planes[0].astype(int) - value).max() <= 2
+@every_size
+def test_extreme_pictures_make_no_nonsense(network: str) -> None:
+    for value in (0, 255):
+        frames = still(np.full((32, 48), value), 3, field_order="bff")
+        for picture in through(f"deinterlace.learned=size:{network}", frames):
+            assert np.abs(picture.planes[0].astype(int) - value).max() <= 2
+    flashes = [still(np.full((48, 64), 255 * (n % 2)), 1, field_order="tff")[0] for n in range(5)]
+    chequers = still(255 * (np.indices((48, 64)).sum(0) % 2), 4, field_order="tff")
+    for frames in (timed(flashes), chequers):
+        for picture in through(f"deinterlace.learned=size:{network}", frames):
+            assert {plane.dtype for plane in picture.planes} == {np.dtype(np.uint8)}
+
+
+@every_size
+@pytest.mark.parametrize("form", ["yuv411p", "yuv422p10le", "gray"])
+def test_other_layouts_are_made_whole_too(network: str, form: str) -> None:
+    frames = woven(movie(12, form, (96, 64)), "bff")
+    made = through(f"deinterlace.learned=size:{network}", frames)
+    assert len(made) == 2 * len(frames)
+    assert {frame.format for frame in made} == {form}
+    assert all(
+        np.array_equal(picture.planes[0][1::2], frame.planes[0][1::2]) for picture, frame in zip(made[::2], frames)
+    )
+
+
+@every_size
+def test_a_part_with_its_halo_is_made_as_the_whole_is(network: str) -> None:
+    _, frames = tape("tff", 2, (96, 80))
+    chain = f"deinterlace.learned=size:{network}"
+    before, after = text.chain(chain).halo(Fraction(25))
+    whole, part = through(chain, frames), through(chain, frames[3 - before : 5 + after])
+    assert all(same([one], [other]) for one, other in zip(whole[6:10], part[2 * before : 2 * before + 4]))
+
+
+def test_the_formula_is_as_near_to_the_truth_as_the_filter_it_is_taken_from() -> None:
+    truth, frames = tape("tff", 2)
+    classical = through("deinterlace.bwdif", frames)
+    plainly = [one for around in windows(frames, 1, 1) for one in made(around, Learned(), along_motion.plain)]
+    assert psnr(truth, plainly) > psnr(truth, classical) - 0.1
+
+
+def test_motion_turned_round_leads_back() -> None:
+    rows, columns = np.indices((60, 80), np.float32)
+    flow = np.dstack([3 + np.sin(rows / 15), 2 * np.cos(columns / 20)]).astype(np.float32)
+    there = moved(columns, along_motion._turned_round(flow))
+    back = moved(there, flow)
+    assert np.abs(back - columns)[8:-8, 8:-8].max() < 0.05
+
+
+def test_a_network_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:
+    _, frames = tape("tff", 2, (64, 48))
+    own = Path(weights.__file__).with_name("deinterlace-fast.onnx")
+    fast, mine = (through(f"deinterlace.learned={more}", frames) for more in ("size:fast", f"model:{own}"))
+    assert all(same([one], [other]) for one, other in zip(fast, mine))
+    with pytest.raises(InvalidParams, match="not a network for this"):
+        through(f"deinterlace.learned=model:{own.with_name('deinterlace-best.onnx')}", frames)
 
 
 def test_whole_pictures_pass_untouched() -> None:
@@ -85,37 +173,3 @@ def test_whole_pictures_pass_untouched() -> None:
     assert through("deinterlace.learned", frames) == frames
     forced = through("deinterlace.learned=field_order:tff", [replace(frame) for frame in frames])
     assert len(forced) == 8
-
-
-def test_a_second_look_along_the_motion_comes_nearer_still() -> None:
-    gains: list[float] = []
-    for seed in SEEDS:
-        truth, frames = tape("bff", seed)
-        once, twice = (through(f"deinterlace.learned=size:{size}", frames) for size in ("balanced", "best"))
-        gains.append(psnr(truth, twice) - psnr(truth, once))
-    assert np.mean(gains) > 0.2
-
-
-@pytest.mark.parametrize("order", ["tff", "bff"])
-@pytest.mark.parametrize("size", [(96, 160), (97, 161), (16, 16), (2, 2)])
-def test_a_second_look_leaves_what_stands_still(order: FieldOrder, size: tuple[int, int]) -> None:
-    frames = still(np.random.default_rng(1).integers(0, 256, size), 4, field_order=order)
-    for picture in through("deinterlace.learned=size:best", frames):
-        assert same([picture], frames[:1])
-
-
-@pytest.mark.parametrize("order", ["tff", "bff"])
-@pytest.mark.parametrize("size", [(66, 54), (64, 16)])
-def test_a_second_look_keeps_the_lines_that_are_given(order: FieldOrder, size: tuple[int, int]) -> None:
-    _, frames = tape(order, 2, size)
-    both = through("deinterlace.learned=size:best", frames)
-    assert len(both) == 2 * len(frames)
-    for number, picture in enumerate(both):
-        start = (number + (order == "bff")) % 2
-        for plane, source in zip(picture.planes, frames[number // 2].planes):
-            assert np.array_equal(plane[start::2], source[start::2])
-    firsts = through("deinterlace.learned=size:best:output:frame", frames)
-    assert [(one.pts, one.time_base, one.duration) for one in firsts] == [
-        (frame.pts, frame.time_base, frame.duration) for frame in frames
-    ]
-    assert all(same([one], [other]) for one, other in zip(firsts, both[::2]))

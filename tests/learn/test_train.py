@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from cinemill.errors import InvalidParams, UnknownName
-from cinemill.learn import export, leaves, nets, recipes, tasks, train
+from cinemill.filters import along_motion
+from cinemill.learn import export, leaves, nets, recipes, start, tasks, train, wilds
+from cinemill.models import weights
 
 TINY = recipes.Recipe(task="deinterlace", width=8, deep=8, depth=1, clips=48, steps=120, batch=4, crop=64)
 
@@ -83,6 +85,58 @@ def test_other_tasks_get_better_too_and_go_into_eight_bits(task: str, folder: Pa
         ]
     assert errors[1] < errors[0] - 0.3
     assert -0.1 < export.export(net, recipe, tmp_path / "net.onnx") < 0.5
+
+
+def test_it_learns_to_follow_motion(tmp_path: Path) -> None:
+    recipe = TINY.model_copy(update={"task": "follow", "wild": 0.3, "clips": 24, "deep": 16})
+    course = train.Drawn(recipe, tmp_path)
+    deque(train.learn(course, tmp_path), maxlen=0)
+    given, wanted = export.unseen(recipe)
+    net = train.learned(course, tmp_path)
+    with torch.inference_mode():
+        begun, made = (
+            np.log(np.square(each(torch.from_numpy(given)).numpy() - wanted).mean((1, 2, 3)) + 1e-6).mean()
+            for each in (course.network().eval(), net)
+        )
+    assert made < begun - 0.5
+    assert -0.1 < export.export(net, recipe, tmp_path / "net.onnx") < 0.1
+
+
+def test_balanced_goes_on_from_formula_and_looks_at_what_fast_made() -> None:
+    plainly, task = (tasks.Follow(recipes.recipe(f"deinterlace-{name}")) for name in ("formula", "balanced"))
+    clip = tasks.clip(task.recipe, 5)
+    first, second = (each.examples(clip, 5) for each in (plainly, task))
+    assert np.array_equal(first[:, 0], second[:, 0])
+    errors = [np.square(given[:, 1].astype(np.float32) - given[:, -1]).mean() for given in (first, second)]
+    assert errors[1] < errors[0]
+    ours = start.network_of(weights.located("deinterlace-formula"))[1].state_dict()
+    assert all(torch.equal(value, ours[name]) for name, value in task.network().state_dict().items())
+
+
+def test_what_is_shown_of_a_picture_can_be_turned_about() -> None:
+    """Examples that are made beforehand are mirrored, played backwards and made negatives of."""
+    recipe = recipes.recipe("deinterlace-balanced")
+    task = tasks.Follow(recipe)
+    clip = tasks.clip(recipe, 3)
+    examples = task.examples(clip, 3)
+    assert examples.shape == (task.prepared, along_motion.SEEN + 1, 64, 128)
+    seen: set[bytes] = set()
+    for seed in range(20):
+        given, wanted = task.part(np.random.default_rng(seed), examples[0, :-1], examples[0, -1:])
+        assert given.shape == (along_motion.SEEN, 48, 96)
+        assert wanted.shape == (1, 48, 96)
+        apart = np.abs(given[1] - wanted[0]).mean()
+        assert apart < 0.1
+        seen.add(wanted.tobytes())
+    assert len(seen) > 8
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_wild_clips_are_drawn_again_alike_and_move(number: int) -> None:
+    one, same = (wilds.clip(np.random.default_rng([7, number]), 10, 64, 48) for _ in range(2))
+    assert one.shape == (10, 64, 48)
+    assert np.array_equal(one, same)
+    assert one.std() > 1
 
 
 def test_a_network_that_enlarges_begins_as_a_cubic_kernel() -> None:

@@ -1,10 +1,12 @@
-"""Every field becomes a frame, by a small network of our own: finer than the classical ones, and steadier.
+"""Every field becomes a frame, by small networks of our own: finer than the classical ones, and steadier.
 
-The network sees a field with two before and two after it, and adds to the mean of the lines above and below what the
-neighbours in time and what it has learned say; lines that are given keep their bits. Where nothing moves, the field
-before and the one after are the missing lines. It was trained on moving pictures that a program draws and on no
-photograph (`learn/leaves.py`, `learn/nets.py`). Chroma goes through it as luma does. Wrong for film that was
-telecined: `ivtc` gives its own frames back.
+The fast network sees a field with two before and two after it, and adds to the mean of the lines above and below what
+the neighbours in time and what it has learned say. The others look at its frames again, with their neighbours moved
+onto them along the motion (`along_motion.py`, `second_look.py`). Lines that are given keep their bits; where nothing
+moves, the field before and the one after are the missing lines. All were trained on moving pictures that a program
+draws and on no photograph (`learn/leaves.py`, `learn/wilds.py`, `learn/nets.py`). Chroma goes through networks as luma
+does, at balanced from frames that a formula makes. Wrong for film that was telecined: `ivtc` gives its own frames
+back.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
+from cinemill.filters.along_motion import Taken, alone, followed, plain
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
-from cinemill.filters.second_look import Taken, looked
+from cinemill.filters.second_look import looked
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
@@ -34,15 +37,20 @@ _STILL = 1
 
 class Learned(Deinterlace):
     size: Literal["fast", "balanced", "best"] = "balanced"
-    """Which network: balanced sees finer than fast and takes twice as long; best looks at its frames again, along the
-    motion, and takes three times as long as balanced."""
+    """Which network: fast sees five fields; balanced looks at what fast made again, along the motion, and takes three
+    times as long; best does so more thoroughly, and takes twice as long as balanced."""
     model: Weights | None = None
-    """A network of your own instead of fast or balanced, as `cinemill train` makes them: a name of `cinemill models
-    list`, or a file."""
+    """A network of your own instead of fast, as `cinemill train` makes them: a name of `cinemill models list`, or a
+    file. Only best looks at its frames again."""
 
 
 def _halo(p: Learned) -> tuple[int, int]:
-    return (2, 2) if p.size == "best" else (1, 1)
+    return (1, 1) if _at_once(p) else (2, 2)
+
+
+def _at_once(p: Learned) -> bool:
+    """Whether the network makes of five fields what is shown."""
+    return p.size == "fast" or (p.size == "balanced" and p.model is not None)
 
 
 def _check(p: Learned, frame: Frame) -> None:
@@ -62,34 +70,42 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     from cinemill.hardware import cores
     from cinemill.models.weights import network
 
-    if p.size != "best":
-        work = partial(made, p=p, lines=network(f"deinterlace-{p.size}", p.model))
-        return chain.from_iterable(parallel(windows(frames, 1, 1), work, cores()))
-    work = partial(_taken, p=p, lines=network("deinterlace-balanced", p.model))
-    taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, cores()))
-    return looked(taken, network("deinterlace-best"), cores())
+    threads, first = cores(), network("deinterlace-fast", p.model)
+    if _at_once(p):
+        return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=first), threads))
+    best = p.size == "best"
+    work = partial(pictures, p=p, lines=first, colour=first if best else plain)
+    taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, threads))
+    if best:
+        return looked(taken, network("deinterlace-best"), threads)
+    taken = followed(taken, network("deinterlace-balanced"), network("deinterlace-formula"), threads)
+    return (one.frame for one in taken if one.frame is not None)
 
 
-def _taken(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:
-    """What a frame becomes at field rate, for a second look."""
+def pictures(
+    around: tuple[Sequence[Frame], int], p: Learned, lines: Network, colour: Network | None = None
+) -> list[Taken]:
+    """What a frame becomes at field rate, to be looked at along the motion."""
     from cinemill.measure.motion import Still
 
     window, place = around
     frame = window[place]
     order = p.field_order or frame.field_order
-    pictures = made(around, p.model_copy(update={"output": "field"}), lines)
-    stills = [Still(one.planes, one.layout.bits) for one in pictures]
+    if len(window) == 1:
+        lines, colour = alone if lines is plain else lines, alone if colour is plain else colour
+    first, *rest = both = made(around, p.model_copy(update={"output": "field"}), lines, colour)
+    stills = [Still(one.planes, one.layout.bits) for one in both]
     if order == "progressive":
-        return [Taken(pictures[0], None, stills[0])]
-    first = int(order == "bff")
+        return [Taken(first, None, stills[0])]
+    start = int(order == "bff")
     if p.output == "field":
-        return [Taken(one, (first + moment) % 2, still) for moment, (one, still) in enumerate(zip(pictures, stills))]
-    shown = replace(pictures[0], pts=frame.pts, time_base=frame.time_base)
-    return [Taken(shown, first, stills[0]), Taken(None, 1 - first, stills[1])]
+        return [Taken(first, start, stills[0]), Taken(rest[0], 1 - start, stills[1])]
+    shown = replace(first, pts=frame.pts, time_base=frame.time_base)
+    return [Taken(shown, start, stills[0]), Taken(None, 1 - start, stills[1])]
 
 
-def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Frame]:
-    """One frame, or two that share its time, of the one at a place in a window."""
+def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network, colour: Network | None = None) -> list[Frame]:
+    """One frame, or two that share its time, of the one at a place in a window; `colour` by a network of its own."""
     window, place = around
     frame = window[place]
     order = p.field_order or frame.field_order
@@ -98,7 +114,8 @@ def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> lis
     after = window[place + 1] if place + 1 < len(window) else None
     length = after.pts - frame.pts if after else frame.duration or 1
     count = 2 if p.output == "field" else 1
-    planes = [_Fields(window, place, number, order == "bff").whole(count, lines) for number in range(len(frame.planes))]
+    fields = [_Fields(window, place, number, order == "bff") for number in range(len(frame.planes))]
+    planes = [each.whole(count, colour or lines if number else lines) for number, each in enumerate(fields)]
     whole = [
         replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)
     ]

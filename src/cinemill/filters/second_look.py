@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cinemill.filters import parallel
+from cinemill.filters.along_motion import Taken, lead_of, put
 from cinemill.filters.neighbours import windows
 
 if TYPE_CHECKING:
@@ -26,18 +27,6 @@ _STEP = 4
 _STILL = 1
 """Steps of 8 bits by which samples that stand still differ from picture to picture, at most."""
 _SEARCH = threading.local()
-
-
-@dataclass(frozen=True, eq=False)
-class Taken:
-    """A picture that was made of a field, and the row at which that field's lines begin; None where it was whole.
-
-    `frame` is what is to be shown of it, or None when it only helps its neighbours.
-    """
-
-    frame: Frame | None
-    start: int | None
-    still: Still
 
 
 def looked(taken: Iterable[Taken], network: Network, threads: int) -> Iterator[Frame]:
@@ -76,29 +65,15 @@ def given(values: Sequence[Floats], moved: Sequence[Floats], start: int) -> Floa
 
     pictures = [plane[::-1] if start else plane for plane in (values[0], *moved, *values[1:])]
     height, width = pictures[0].shape
-    lead = _lead(height, start)
+    lead = lead_of(height, start)
     rows, columns = (-(-length // _STEP) * _STEP for length in ((height + 1) // 2, width))
     made = np.empty((8, rows, columns), np.float32)
     for number, picture in enumerate(pictures[:3]):
-        _put(made[2 * number], picture[lead::2], lead)
-        _put(made[2 * number + 1], picture[1 - lead :: 2], 0)
+        put(made[2 * number], picture[lead::2], lead)
+        put(made[2 * number + 1], picture[1 - lead :: 2], 0)
     for number, picture in enumerate(pictures[3:]):
-        _put(made[6 + number], picture[1 - lead :: 2], 0)
-    return made * np.float32(1 / 255)
-
-
-def _lead(height: int, start: int) -> int:
-    """1 where a lower field that is turned upside down lacks the line before the first that is missing."""
-    return start and height % 2
-
-
-def _put(target: Any, lines: Floats, lead: int) -> None:
-    """Lines into their place after `lead` that are made up; the edges are repeated."""
-    high, wide = lines.shape
-    target[lead : lead + high, :wide] = lines
-    target[:lead, :wide] = lines[0]
-    target[lead + high :, :wide] = lines[-1]
-    target[:, wide:] = target[:, wide - 1 : wide]
+        put(made[6 + number], picture[1 - lead :: 2], 0)
+    return made
 
 
 def match(here: Still, other: Still) -> Match:

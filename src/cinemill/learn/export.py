@@ -30,8 +30,6 @@ _OPSET: Final = 18
 _UNSEEN: Final = 1_000_000
 """Number of the first clip that no recipe learns from."""
 _CALIBRATED: Final = 48
-_PICTURE: Final = 16
-"""Channels at most of a convolution that makes the picture: four times four pixels."""
 _EXACT: Final = 1e-4
 """Largest difference between torch and ONNX before weights are made coarser."""
 _CHEAP: Final = 0.1
@@ -108,12 +106,12 @@ def _kept(path: Path) -> list[str]:
     import onnx
 
     graph = onnx.load(path).graph
-    rows = {weight.name: weight.dims[0] for weight in graph.initializer if weight.dims}
-    channels = {node.name: rows[node.input[1]] for node in graph.node if node.op_type == "Conv"}
-    after = _reached(graph.node, set(channels), lambda node: (node.input, node.output))
-    before = _reached(reversed(graph.node), set(channels), lambda node: (node.output, node.input))
-    inner = {name for name, count in channels.items() if count > _PICTURE}
-    return [node.name for node in graph.node if node.name not in inner | (after & before - set(channels))]
+    held = {node.input[0] for node in graph.node if node.op_type == "Clip"}
+    all_ = {node.name: node.output[0] in held for node in graph.node if node.op_type == "Conv"}
+    after = _reached(graph.node, set(all_), lambda node: (node.input, node.output))
+    before = _reached(reversed(graph.node), set(all_), lambda node: (node.output, node.input))
+    inner = {name for name, is_held in all_.items() if is_held}
+    return [node.name for node in graph.node if node.name not in inner | (after & before - set(all_))]
 
 
 def _reached(nodes: Iterable[Any], starts: set[str], ends: Callable[[Any], tuple[Any, Any]]) -> set[str]:

@@ -45,7 +45,7 @@ class _Aim:
 
 
 _AIMS: Final = {
-    "deinterlace": _Aim(nets.Deinterlacer, "deinterlace", "deinterlace.learned", "deinterlace", "deinterlace-balanced"),
+    "deinterlace": _Aim(nets.Deinterlacer, "deinterlace", "deinterlace.learned", "deinterlace", "deinterlace-fast"),
     "upscale": _Aim(nets.Upscaler, "upscale", "upscale.learned", "upscale", "upscale-balanced"),
     "denoise": _Aim(nets.Denoiser, "denoise", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
     "restore": _Aim(nets.Painter, "picture", "denoise.model", "denoise", shown=slice(0, 3)),

@@ -22,6 +22,7 @@ _BY_INPUTS: Final[dict[int, tuple[str, type[Any]]]] = {
     4: ("denoise", nets.Denoiser),
     5: ("deinterlace", nets.Deinterlacer),
     8: ("refine", nets.Refiner),
+    12: ("follow", nets.Follower),
 }
 """What a network is for, by the channels that it takes."""
 

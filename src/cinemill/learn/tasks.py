@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,16 +13,16 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import nn
 
-from cinemill.filters import second_look
-from cinemill.filters.deinterlace_learned import Learned, made
-from cinemill.learn import leaves, nets
+from cinemill.filters import along_motion, second_look
+from cinemill.filters.deinterlace_learned import Learned, made, pictures
+from cinemill.learn import leaves, nets, start, wilds
 from cinemill.learn.leaves import Clip
 from cinemill.learn.recipes import Recipe
 from cinemill.measure.motion import Still
 from cinemill.media.colour import Colour
 from cinemill.media.generation import generation
 from cinemill.media.types import Frame
-from cinemill.models.weights import network
+from cinemill.models.weights import located, network
 
 Floats = NDArray[Any]
 """float32"""
@@ -36,6 +37,8 @@ class Task(ABC):
 
     frames = FRAMES
     """How many a clip has."""
+    prepared = 0
+    """How many examples are made of each clip beforehand, as they take long; 0 makes them anew for each step."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -48,12 +51,30 @@ class Task(ABC):
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         """(what is given, what should come out), float32 (channels, height, width) from 0 to 1."""
 
+    def part(self, rng: Generator, given: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+        """What a step takes of an example that was made beforehand, varied."""
+        raise NotImplementedError
+
+    def examples(self, clip: Clip, number: int) -> Floats:
+        """(examples, channels, height, width) in half precision: those of a clip that are made beforehand, at its full
+        size. What should come out is the last channel.
+        """
+        rng = np.random.default_rng([self.recipe.seed, 4, number])
+        made = (self.example(rng, _lit(rng, _varied(rng, clip, SIDE))) for _ in range(self.prepared))
+        return np.stack([np.concatenate(example) for example in made]).astype(np.float16)
+
     def batch(self, clips: Clip, step: int) -> tuple[Floats, Floats]:
-        """The examples of a step, drawn from (clips, frames, height, width)."""
+        """The examples of a step, drawn from (clips, frames, height, width), or of those that were made beforehand from
+        (examples, channels, height, width).
+        """
         rng = np.random.default_rng([self.recipe.seed, 1, step])
         chosen = (np.asarray(clips[i]) for i in rng.integers(0, len(clips), self.recipe.batch))
-        varied = (_lit(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen)
-        given, wanted = zip(*(self.example(rng, clip) for clip in varied))
+        if self.prepared:
+            pairs = [self.part(rng, example[:-1], example[-1:]) for example in chosen]
+        else:
+            varied = (_lit(rng, _varied(rng, clip, self.recipe.crop)) for clip in chosen)
+            pairs = [self.example(rng, clip) for clip in varied]
+        given, wanted = zip(*pairs)
         return np.stack(given), np.stack(wanted)
 
 
@@ -69,8 +90,45 @@ class Deinterlace(Task):
         return _floats(given), _floats(clip[2, None, 1::2])
 
 
+class Follow(Task):
+    """What `filters.along_motion` shows of a picture, and the lines that it lacks."""
+
+    frames = 10
+    prepared = 2
+
+    def network(self) -> nn.Module:
+        if self.recipe.start:
+            return start.network_of(located(self.recipe.start))[1]
+        return nets.Follower(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        clip = _held(rng, clip)
+        window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
+        lines = network(self.recipe.first) if self.recipe.first else along_motion.plain
+        taken = [one for place in range(1, 4) for one in pictures((window, place), Learned(), lines)]
+        at = 3 - int(rng.integers(0, 2))  # among pictures 2 to 7 of the clip
+        near = taken[at - 2 : at + 3]
+        links = [along_motion.link(one, after) for one, after in zip(near, [*near[1:], None])]
+        given = along_motion.View(links, 2).seen(0)
+        missing = 1 - at % 2
+        wanted = clip[at + 2, missing::2]
+        return given, _floats(wanted[None] if missing else wanted[None, ::-1])
+
+    def part(self, rng: Generator, given: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+        """A part of an example; mirrored, played backwards or as a negative."""
+        crop = self.recipe.crop
+        top, left = rng.integers(0, wanted.shape[1] - crop // 2 + 1), rng.integers(0, wanted.shape[2] - crop + 1)
+        place = (..., slice(top, top + crop // 2), slice(left, left + crop))
+        given, wanted = given[place].astype(np.float32), wanted[place].astype(np.float32)
+        mirrored, backwards, negative = rng.random(3) < (0.5, 0.5, 0.2)
+        given = given[along_motion.BACKWARDS] if backwards else given
+        if negative:
+            wanted, given = 1 - wanted, np.concatenate([1 - given[: along_motion.VALUES], given[along_motion.VALUES :]])
+        return (given[..., ::-1], wanted[..., ::-1]) if mirrored else (given, wanted)
+
+
 class Refine(Task):
-    """What `filters.second_look` shows of a picture that deinterlace-balanced made, and the lines as they were."""
+    """What `filters.second_look` shows of a picture that deinterlace-fast made, and the lines as they were."""
 
     frames = 8
 
@@ -79,7 +137,7 @@ class Refine(Task):
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
-        lines = network("deinterlace-balanced")
+        lines = network("deinterlace-fast")
         window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
         whole = [one for place in (1, 2) for one in made((window, place), Learned(), lines)]
         at = int(rng.integers(1, 3))  # among pictures 2 to 5 of the clip
@@ -119,6 +177,7 @@ class Denoise(Task):
 TASKS: dict[str, type[Task]] = {
     "deinterlace": Deinterlace,
     "refine": Refine,
+    "follow": Follow,
     "upscale": Upscale,
     "denoise": Denoise,
 }
@@ -127,9 +186,16 @@ TASKS: dict[str, type[Task]] = {
 def clip(recipe: Recipe, number: int) -> Clip:
     """One of the clips that a recipe draws."""
     rng, frames = np.random.default_rng([recipe.seed, 0, number]), TASKS[recipe.task].frames
-    if np.random.default_rng([recipe.seed, 2, number]).random() >= recipe.coded:
-        return leaves.clip(rng, frames, SIDE, SIDE)
-    return _coded(rng, leaves.clip(rng, _LEAD + frames, SIDE, SIDE))[_LEAD:]
+    coded, wild = (np.random.default_rng([recipe.seed, stream, number]).random() for stream in (2, 3))
+    drawn = wilds.clip if wild < recipe.wild else leaves.clip
+    if coded >= recipe.coded:
+        return drawn(rng, frames, SIDE, SIDE)
+    return _coded(rng, drawn(rng, _LEAD + frames, SIDE, SIDE))[_LEAD:]
+
+
+def examples(recipe: Recipe, clips: Path, number: int) -> Floats:
+    """Those that are made beforehand of a clip in a file."""
+    return TASKS[recipe.task](recipe).examples(np.load(clips, mmap_mode="r")[number], number)
 
 
 def _coded(rng: Generator, clip: Clip) -> Clip:

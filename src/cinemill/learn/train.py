@@ -16,8 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from itertools import repeat
+from functools import cached_property, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -29,7 +28,6 @@ from torch import Tensor, nn
 from cinemill.errors import InvalidParams, PlanMismatch
 from cinemill.hardware import cores
 from cinemill.learn import losses, tasks
-from cinemill.learn.leaves import Clip
 from cinemill.learn.recipes import Recipe, Schedule
 
 Floats = Any
@@ -401,14 +399,19 @@ class Drawn:
         return tasks.TASKS[self.schedule.task](self.schedule)
 
     @cached_property
-    def _clips(self) -> Clip:
-        return clips(self.schedule, self.folder)
+    def _drawn(self) -> Any:
+        drawn = clips(self.schedule, self.folder)
+        return examples(self.schedule, self.folder, drawn) if self._task.prepared else np.load(drawn, mmap_mode="r")
+
+    def prepare(self) -> None:
+        """Draw what there is to learn from, unless it lies in the folder; a step would wait for it."""
+        assert len(self._drawn)
 
     def network(self) -> nn.Module:
         return self._task.network()
 
     def batch(self, step: int) -> tuple[Floats, Floats]:
-        return self._task.batch(self._clips, step)
+        return self._task.batch(self._drawn, step)
 
     @property
     def held(self) -> Sequence[Example]:
@@ -421,18 +424,31 @@ class Drawn:
         return psnr(made, wanted)
 
 
-def clips(recipe: Recipe, folder: Path) -> Clip:
-    """The clips to learn from, (clips, frames, height, width), drawn by all cores unless they are in `folder`."""
-    frames = tasks.TASKS[recipe.task].frames
+def clips(recipe: Recipe, folder: Path) -> Path:
+    """The file of clips to learn from, (clips, frames, height, width), drawn by all cores unless it is in `folder`."""
     path = folder / f"clips-{recipe.seed}-{recipe.clips}.npy"
     if not path.exists():
-        passing = path.with_suffix(".tmp")
-        shape = (recipe.clips, frames, tasks.SIDE, tasks.SIDE)
-        drawn = np.lib.format.open_memmap(passing, "w+", np.uint8, shape)
-        with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
-            made = pool.map(tasks.clip, repeat(recipe), range(recipe.clips), chunksize=32)
-            for number, clip in enumerate(made):
-                drawn[number] = clip
-        drawn.flush()
-        passing.replace(path)
-    return np.load(path, mmap_mode="r")
+        shape = (recipe.clips, tasks.TASKS[recipe.task].frames, tasks.SIDE, tasks.SIDE)
+        _filled(path, shape, np.uint8, partial(tasks.clip, recipe))
+    return path
+
+
+def examples(recipe: Recipe, folder: Path, drawn: Path) -> Floats:
+    """Examples that were made beforehand of drawn clips, (examples, channels, lines, columns), float16."""
+    path = folder / f"examples-{recipe.seed}-{recipe.clips}.npy"
+    make = partial(tasks.examples, recipe, drawn)
+    if not path.exists():
+        _filled(path, (recipe.clips, *make(0).shape), np.float16, make)
+    made = np.load(path, mmap_mode="r")
+    return made.reshape(-1, *made.shape[2:])
+
+
+def _filled(path: Path, shape: tuple[int, ...], kind: Any, make: Callable[[int], Any]) -> None:
+    """Write an array, each part of it as `make` makes it of its number, by all cores."""
+    passing = path.with_suffix(".tmp")
+    whole = np.lib.format.open_memmap(passing, "w+", kind, shape)
+    with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
+        for number, part in enumerate(pool.map(make, range(len(whole)), chunksize=32)):
+            whole[number] = part
+    whole.flush()
+    passing.replace(path)

@@ -180,7 +180,7 @@ def is_other_scene(here: Plane, there: Plane, flow: Flow) -> bool:
 def moved(plane: NDArray[Any], flow: Flow, sharp: bool = False) -> NDArray[Any]:
     """`plane` of the other picture seen from ours: each sample is fetched from where `flow` leads; cubic if `sharp`."""
     kernel = cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR
-    return np.asarray(cv2.remap(plane, *_led(flow, *plane.shape), kernel, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.remap(plane, *_led(flow, *plane.shape[:2]), kernel, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _led(flow: Flow, height: int, width: int, steps: int = 1) -> tuple[Floats, Floats]:

@@ -170,7 +170,7 @@ def _made(task: str, name: str, output: Path) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from cinemill.learn import export, recipes
-    from cinemill.learn.train import Drawn, clips, learn, learned
+    from cinemill.learn.train import Drawn, learn, learned
 
     chosen = recipes.recipe(name if name.endswith(".toml") else f"{task}-{name}")
     folder = output.with_name(f".{output.name}.training")
@@ -179,7 +179,7 @@ def _made(task: str, name: str, output: Path) -> None:
     columns = (TextColumn("  {task.description}"), BarColumn(None), TextColumn("{task.fields[told]}"))
     with Progress(*columns, TimeRemainingColumn()) as bar:
         shown = bar.add_task("drawing clips", total=None, told="")
-        clips(chosen, folder)
+        course.prepare()
         bar.update(shown, description="learning", total=chosen.steps)
         for told in learn(course, folder):
             bar.update(shown, completed=told.done, told=f"{told.psnr:.2f} dB")

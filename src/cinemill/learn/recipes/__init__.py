@@ -51,8 +51,12 @@ class Schedule(Params):
 class Recipe(Schedule):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
-    task: Literal["deinterlace", "refine", "upscale", "denoise"]
-    """What the network is for. refine looks a second time at what deinterlace-balanced made."""
+    task: Literal["deinterlace", "follow", "refine", "upscale", "denoise"]
+    """What the network is for. follow deinterlaces along the motion, refine looks again at such pictures."""
+    first: str = ""
+    """For follow: the network of ours that makes pictures of fields first, as deinterlace-fast; else a formula does."""
+    start: str = ""
+    """For follow: the network of ours, of the same size, that it begins with; else it begins by chance."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
     deep: int = Field(..., ge=4, le=512)
@@ -63,6 +67,8 @@ class Recipe(Schedule):
     """How many clips are drawn to learn from."""
     coded: float = Field(0.0, ge=0, le=1)
     """Share of the clips that went through a codec first, as most of what people have did."""
+    wild: float = Field(0.0, ge=0, le=1)
+    """Share of the clips in which motion cannot be followed: shaken cameras, fire and water, hard graphics, snow."""
     crop: int = Field(96, ge=32, le=128, multiple_of=16, unit="px")
     """Side of the part of a clip that is looked at."""
 

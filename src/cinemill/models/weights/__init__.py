@@ -16,14 +16,21 @@ def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
     `own` is one of the user's instead, a name of the store or a file. Each call stays in its thread: pictures side by
     side are faster than one picture by all cores. Raises MissingModel, UnknownName, OpenFailed.
     """
-    path = Path(__file__).with_name(f"{name}.onnx")
-    if own is not None:
-        from cinemill.models.sessions import located
+    if own is None:
+        path = located(name)
+    else:
+        from cinemill.models import sessions
 
-        path = located(own)
+        path = sessions.located(own)
+    return _opened(path, path.stat().st_mtime_ns)
+
+
+def located(name: str) -> Path:
+    """The file of one of ours. Raises MissingModel."""
+    path = Path(__file__).with_name(f"{name}.onnx")
     if not path.is_file():
         raise MissingModel(f"network {name} is not part of this installation; install cinemill anew.")
-    return _opened(path, path.stat().st_mtime_ns)
+    return path
 
 
 @lru_cache(maxsize=16)
