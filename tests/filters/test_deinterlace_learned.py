@@ -53,8 +53,8 @@ def test_the_larger_sizes_come_nearer_as_they_follow_the_motion() -> None:
     for seed in SEEDS:
         truth, frames = tape("bff", seed)
         found = [psnr(truth, through(f"deinterlace.learned=size:{size}", frames)) for size in SIZES]
-        gains.append(np.diff(found).tolist())
-    assert np.mean(gains, axis=0).min() > 0
+        gains.append([found[1] - found[0], found[2] - found[0]])
+    assert np.mean(gains, axis=0).min() > 0.2
 
 
 @pytest.mark.parametrize("order", ["tff", "bff"])
@@ -107,7 +107,7 @@ def test_more_bits_are_kept(network: str) -> None:
     _, frames = tape("tff", 2, (64, 48))
     shallow, deep = (through(f"deinterlace.learned=size:{network}", each) for each in (frames, deepened(frames)))
     for one, other in zip(shallow, deep):
-        assert np.abs(other.planes[0] / 4 - one.planes[0]).max() < 3
+        assert np.abs(other.planes[0] / 4 - one.planes[0]).max() < 5
 
 
 @every_size
