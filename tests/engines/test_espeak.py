@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cinemill.engines import espeak, speech
+from cinemill.engines import espeak, speech, wire
 from cinemill.errors import EngineRefused, ProtocolError
 
 TEXT = 'In the house of the king, there was a dog. "Don\'t stop," she said: now!'
@@ -81,3 +85,23 @@ def test_samples_that_are_no_numbers_become_silence() -> None:
     said = ({"rate": 24_000, "format": "float32", "words": None}, [blob])
     spoken = speech.speak(Says(said), {"text": "hi"}, deadline=1)  # type: ignore[arg-type]
     assert spoken.samples.tolist() == [0.5, 0, 0, -0.5]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked for in /proc")
+def test_nothing_stays_behind_an_engine_that_is_killed_while_it_speaks() -> None:
+    engine = [sys.executable, str(Path(espeak.__file__).with_name("serve.py"))]
+    process = subprocess.Popen(engine, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin
+    assert process.stdout
+    wire.receive(process.stdout)
+    wire.send(process.stdin, {"kind": "run", "params": {"text": "The quick brown fox. " * 2000, "voice": "en-us"}})
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while not (born := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert born
+    while Path(f"/proc/{born[0]}").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{born[0]}").exists()

@@ -118,6 +118,7 @@ class Service(wire.Service):
         source, sink = os.pipe()
         child = os.fork()
         if not child:
+            os.close(source)  # else what it writes would wait for ever once nobody is left to read it
             try:
                 with os.fdopen(sink, "wb") as stream:
                     pickle.dump(method(*arguments), stream)
