@@ -1,12 +1,11 @@
 """Every field becomes a frame, by small networks of our own: finer than the classical ones, and steadier.
 
 The fast network sees a field with two before and two after it, and adds to the mean of the lines above and below what
-the neighbours in time and what it has learned say. The others look at its frames again, with their neighbours moved
+the neighbours in time and what it has learned say. The others look at such frames again, with their neighbours moved
 onto them along the motion (`along_motion.py`, `second_look.py`). Lines that are given keep their bits; where nothing
 moves, the field before and the one after are the missing lines. All were trained on moving pictures that a program
-draws and on no photograph (`learn/leaves.py`, `learn/wilds.py`, `learn/nets.py`). Chroma goes through networks as luma
-does, at balanced from frames that a formula makes. Wrong for film that was telecined: `ivtc` gives its own frames
-back.
+draws and on no photograph (`learn/leaves.py`, `learn/wilds.py`, `learn/nets.py`). Chroma goes through them as luma
+does; balanced looks again at luma only. Wrong for film that was telecined: `ivtc` gives its own frames back.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _STILL = 1
 class Learned(Deinterlace):
     size: Literal["fast", "balanced", "best"] = "balanced"
     """Which network: fast sees five fields; balanced looks at what fast made again, along the motion, and takes three
-    times as long; best does so more thoroughly, and takes twice as long as balanced."""
+    times as long; best does so more thoroughly, with colour too, and takes twice as long as balanced."""
     model: Weights | None = None
     """A network of your own instead of fast, as `cinemill train` makes them: a name of `cinemill models list`, or a
     file. Only best looks at its frames again."""
@@ -70,30 +69,27 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     from cinemill.hardware import cores
     from cinemill.models.weights import network
 
-    threads, first = cores(), network("deinterlace-fast", p.model)
+    threads, best = cores(), p.size == "best"
+    lines = network("deinterlace-first" if best else "deinterlace-fast", p.model)
     if _at_once(p):
-        return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=first), threads))
-    best = p.size == "best"
-    work = partial(pictures, p=p, lines=first, colour=first if best else plain)
+        return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=lines), threads))
+    work = partial(pictures, p=p, lines=lines)
     taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, threads))
     if best:
         return looked(taken, network("deinterlace-best"), threads)
-    taken = followed(taken, network("deinterlace-balanced"), network("deinterlace-formula"), threads)
-    return (one.frame for one in taken if one.frame is not None)
+    return followed(taken, network("deinterlace-balanced"), threads)
 
 
-def pictures(
-    around: tuple[Sequence[Frame], int], p: Learned, lines: Network, colour: Network | None = None
-) -> list[Taken]:
+def pictures(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:
     """What a frame becomes at field rate, to be looked at along the motion."""
     from cinemill.measure.motion import Still
 
     window, place = around
     frame = window[place]
     order = p.field_order or frame.field_order
-    if len(window) == 1:
-        lines, colour = alone if lines is plain else lines, alone if colour is plain else colour
-    first, *rest = both = made(around, p.model_copy(update={"output": "field"}), lines, colour)
+    if lines is plain and len(window) == 1:
+        lines = alone
+    first, *rest = both = made(around, p.model_copy(update={"output": "field"}), lines)
     stills = [Still(one.planes, one.layout.bits) for one in both]
     if order == "progressive":
         return [Taken(first, None, stills[0])]
@@ -104,8 +100,8 @@ def pictures(
     return [Taken(shown, start, stills[0]), Taken(None, 1 - start, stills[1])]
 
 
-def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network, colour: Network | None = None) -> list[Frame]:
-    """One frame, or two that share its time, of the one at a place in a window; `colour` by a network of its own."""
+def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Frame]:
+    """One frame, or two that share its time, of the one at a place in a window."""
     window, place = around
     frame = window[place]
     order = p.field_order or frame.field_order
@@ -114,8 +110,7 @@ def made(around: tuple[Sequence[Frame], int], p: Learned, lines: Network, colour
     after = window[place + 1] if place + 1 < len(window) else None
     length = after.pts - frame.pts if after else frame.duration or 1
     count = 2 if p.output == "field" else 1
-    fields = [_Fields(window, place, number, order == "bff") for number in range(len(frame.planes))]
-    planes = [each.whole(count, colour or lines if number else lines) for number, each in enumerate(fields)]
+    planes = [_Fields(window, place, number, order == "bff").whole(count, lines) for number in range(len(frame.planes))]
     whole = [
         replace(frame, planes=tuple(plane[i] for plane in planes), field_order="progressive") for i in range(count)
     ]

@@ -109,7 +109,7 @@ class Follow(Task):
         at = 3 - int(rng.integers(0, 2))  # among pictures 2 to 7 of the clip
         near = taken[at - 2 : at + 3]
         links = [along_motion.link(one, after) for one, after in zip(near, [*near[1:], None])]
-        given = along_motion.View(links, 2).seen(0)
+        given = along_motion.View(links, 2).seen()
         missing = 1 - at % 2
         wanted = clip[at + 2, missing::2]
         return given, _floats(wanted[None] if missing else wanted[None, ::-1])
@@ -128,7 +128,7 @@ class Follow(Task):
 
 
 class Refine(Task):
-    """What `filters.second_look` shows of a picture that deinterlace-fast made, and the lines as they were."""
+    """What `filters.second_look` shows of a picture that deinterlace-first made, and the lines as they were."""
 
     frames = 8
 
@@ -137,7 +137,7 @@ class Refine(Task):
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
-        lines = network("deinterlace-fast")
+        lines = network("deinterlace-first")
         window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
         whole = [one for place in (1, 2) for one in made((window, place), Learned(), lines)]
         at = int(rng.integers(1, 3))  # among pictures 2 to 5 of the clip
