@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
-from cinemill.filters.along_motion import Taken, alone, followed, plain
+from cinemill.filters.along_motion import Taken, alone, followed, plain, put
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
 from cinemill.filters.second_look import looked
@@ -161,16 +161,10 @@ class _Fields:
         Around a lower field all are turned upside down, so that what is missing lies below what is given, always.
         Where a picture has one more upper line, the lower field lacks one, which is then made up.
         """
-        import numpy as np
-
         field, turned = self[moment], self.start(middle) == 1
         ours = field[::-1] if turned else field
         lead = 1 if turned and len(field) < (self.planes[self.place].shape[0] + 1) // 2 else 0
-        high, wide = ours.shape
-        np.multiply(ours, np.float32(1 / (2**self.bits - 1)), out=target[lead : lead + high, :wide])
-        target[:lead, :wide] = target[lead, :wide]
-        target[lead + high :, :wide] = target[lead + high - 1, :wide]
-        target[:, wide:] = target[:, wide - 1 : wide]
+        put(target, ours, lead, 1 / (2**self.bits - 1))
 
     def _woven(self, moment: int, made: Any) -> Plane:
         """The whole plane at a field: its own lines, and between them what the network made or what stands still."""

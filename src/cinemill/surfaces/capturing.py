@@ -32,7 +32,6 @@ def devices(
 
     Example: cinemill devices --mock
     """
-    from rich.console import Console
 
     from cinemill.media import devices as known
     from cinemill.surfaces import show
@@ -48,7 +47,7 @@ def devices(
     for one in found:
         lists = (", ".join(one.inputs), ", ".join(one.standards).upper(), ", ".join(one.sounds[:2]))
         rows.append([one.id, one.kind, one.name, *lists])
-    Console(highlight=False, soft_wrap=True, emoji=False).print(show.table(rows))
+    show.printer().print(show.table(rows))
     for one in found:
         if one.note:
             typer.echo(f"  · {one.name}: {one.note}")

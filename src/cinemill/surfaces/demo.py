@@ -9,7 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import track
 
 from cinemill.jobs import run as jobs
@@ -22,6 +21,7 @@ from cinemill.media.output import VideoOutput
 from cinemill.media.types import Frame
 from cinemill.operations import Request
 from cinemill.surfaces import forms, perform
+from cinemill.surfaces.show import printer
 
 SECONDS = 12
 SEED = 4
@@ -34,7 +34,7 @@ _PRESET = "vhs-pal"
 
 def show(own: Path | None, folder: Path) -> None:
     """Restore `own`, or a tape that is made first, and leave film, sheet and page in `folder`."""
-    rich = Console(highlight=False, soft_wrap=True, emoji=False)
+    rich = printer()
     folder.mkdir(parents=True, exist_ok=True)
     original = None if own else folder / "original.mp4"
     before = own or folder / "tape.mkv"

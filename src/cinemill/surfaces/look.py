@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from cinemill.catalogue import filters, presets
@@ -18,15 +17,11 @@ from cinemill.filters.text import find
 from cinemill.media.clock import show as clock
 from cinemill.surfaces import forms
 from cinemill.surfaces.columns import columns
-from cinemill.surfaces.show import table
+from cinemill.surfaces.show import printer, table
 
 if TYPE_CHECKING:
     from cinemill.media.types import MediaInfo, Track, VideoTrack
     from cinemill.surfaces.doctor import Finding
-
-
-def _rich() -> Console:
-    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def as_data(value: Any) -> Any:
@@ -41,7 +36,7 @@ def as_data(value: Any) -> Any:
 
 
 def at_media(info: MediaInfo) -> None:
-    rich = _rich()
+    rich = printer()
     length = f", {clock(info.duration)}" if info.duration else ""
     rich.print(f"[bold]{escape(str(info.path))}[/]  {info.format}{length}, {info.size / 1e6:.1f} MB")
     rows = [["track", "codec", "what", "language", "flags"]]
@@ -85,7 +80,7 @@ def at_filters(name: str | None, as_json: bool) -> None:
         data = [{"name": f.name, "summary": f.summary, "params": f.params.model_json_schema()} for f in chosen]
         typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
         return
-    rich = _rich()
+    rich = printer()
     if name is None:
         for called, words in columns([(one.name, _first_line(one.summary)) for one in chosen]):
             rich.print(f"  [bold]{called}[/]  {escape(words)}")
@@ -109,7 +104,7 @@ def at_presets(as_json: bool) -> None:
         return
     rows = sorted((one.operation, one.name, one.description) for one in found.values())
     for operation, name, words in columns(rows):
-        _rich().print(f"  {operation}  [bold]{name}[/]  {escape(words)}")
+        printer().print(f"  {operation}  [bold]{name}[/]  {escape(words)}")
 
 
 _MARKS = {"works": "[green]✓[/]", "absent": "[dim]–[/]", "broken": "[red]✗[/]"}
@@ -122,7 +117,7 @@ def at_findings(findings: Sequence[Finding], as_json: bool, done: Sequence[str] 
         told = found if done is None else {"done": list(done), "findings": found}
         typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
-    rich, area = _rich(), ""
+    rich, area = printer(), ""
     for sentence in ["there is nothing to mend."] if done is not None and not done else done or ():
         rich.print(f"  [green]✓[/] {escape(sentence)}")
     for finding, (name, detail) in zip(findings, columns([(one.name, one.detail) for one in findings])):
@@ -137,20 +132,20 @@ def at_jobs(states: list[dict[str, Any]], as_json: bool) -> None:
         typer.echo(json.dumps(states, indent=1, ensure_ascii=False))
         return
     if not states:
-        _rich().print("no unfinished jobs.")
+        printer().print("no unfinished jobs.")
         return
     rows = [["job", "state", "done", "operation", "output"]]
     for state in states:
         share = f"{state['done'] / max(1, state['total']):.0%}" if "total" in state else ""
         rows.append([state["id"], state["state"], share, state.get("operation", ""), state.get("output", "")])
-    _rich().print(table(rows))
+    printer().print(table(rows))
 
 
 def at_job(state: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(state, indent=1, ensure_ascii=False))
         return
-    rich = _rich()
+    rich = printer()
     for key, value in state.items():
         lines = value if isinstance(value, list) else [value]
         rich.print(f"  [dim]{key + ':':<11}[/] {escape(str(lines[0]) if lines else '')}")

@@ -146,16 +146,16 @@ def _show(model: ModelName, as_json: AsJson = False) -> None:
 
     Example: cinemill models show realesrgan-x4plus
     """
-    from rich.console import Console
     from rich.markup import escape
 
     from cinemill.models import registry, store
+    from cinemill.surfaces import show
 
     found = registry.find(model)
     if as_json:
         typer.echo(json.dumps(_facts(found), indent=1, ensure_ascii=False))
         return
-    rich = Console(highlight=False, soft_wrap=True, emoji=False)
+    rich = show.printer()
     rich.print(f"[bold]{found.name}[/]  {escape(found.description)}")
     commercial = {"yes": "", "no": "; no commercial use", "unclear": "; commercial use is unclear"}
     note = f" ({found.licence.note})" if found.licence.note else ""

@@ -55,7 +55,7 @@ class Console:
     """Rich text: what was found, what is done, a bar with the time left, where the result is."""
 
     def __init__(self) -> None:
-        self.rich = Rich(highlight=False, soft_wrap=True, emoji=False)  # -map 0:v:0 is no hand
+        self.rich = printer()
         self.bar: Progress | None = None
         self.task: TaskID | None = None
         self.tenth = 0
@@ -176,7 +176,7 @@ class Console:
 
     def _complain(self, text: str) -> None:
         self.__exit__(None, None, None)
-        Rich(stderr=True, highlight=False, soft_wrap=True, emoji=False).print(text)
+        printer(stderr=True).print(text)
 
 
 Viewer = Lines | Console
@@ -196,6 +196,11 @@ def plain(error: Exception) -> CinemillError:
     return CinemillError(
         f"cinemill met a fault of its own, {type(error).__name__}: {error}. Set CINEMILL_DEBUG=1 to see where."
     )
+
+
+def printer(stderr: bool = False) -> Rich:
+    """Writes lines as they are: markup alone is read, so that -map 0:v:0 is no hand, and a pipe folds nothing."""
+    return Rich(stderr=stderr, highlight=False, soft_wrap=True, emoji=False)
 
 
 def table(rows: list[list[str]]) -> Table:
