@@ -25,6 +25,13 @@ def tool(page: Any, name: str) -> Any:
     return form
 
 
+def write(field: Any, value: str) -> None:
+    """Fill a field in once its page has come to rest: what comes faster than anybody types, while the field is being
+    drawn, is drawn over."""
+    field.evaluate("() => new Promise((done) => requestIdleCallback(() => requestAnimationFrame(done)))")
+    field.fill(value)
+
+
 def give(page: Any, *files: Path, place: int = 0) -> None:
     """Choose files for the nth place of the tab that is open."""
     before = page.locator(".cm-file:visible").count()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import badge, downloaded, give, tab, tool
+from browsing import badge, downloaded, give, tab, tool, write
 
 from cinemill.media import read
 from cinemill.media.cues import files
@@ -47,7 +47,7 @@ def test_speech_becomes_cues_that_are_edited_downloaded_and_there_after_a_reload
     assert len(made.cues) == page.locator(".cm-cue").count()
     cell = page.locator("#subtitles-table [data-testid='cell-0-3']")
     cell.dblclick()
-    cell.get_by_role("textbox").fill("Something else")
+    write(cell.get_by_role("textbox"), "Something else")
     page.keyboard.press("Enter")
     page.get_by_role("button", name=re.compile("Something else")).wait_for()
     edited = files.read(downloaded(page, page.get_by_role("link", name="Download said.vtt"), tmp_path)).transcript
@@ -67,7 +67,7 @@ def test_a_film_is_looked_at_a_chain_is_tried_and_run(browse: Browse, films: Pat
     page.get_by_label("Upscale").click()
     page.get_by_role("option", name="720p").click()
     page.wait_for_function("document.querySelector('#restore-chain textarea').value.includes('upscale')")
-    chain.fill("deflicker,scale=height:90:width:160")
+    write(chain, "deflicker,scale=height:90:width:160")
     page.locator("#restore-preview button, button#restore-preview").first.click()
     page.locator("#restore-slider img").first.wait_for()
     page.locator("button#restore-run").click()
@@ -131,8 +131,8 @@ def test_a_job_goes_on_over_a_reload_is_cancelled_and_tried_again(browse: Browse
     process = tool(page, "Process")
     give(page, films / "long.mp4")
     chain = process.get_by_label("Chain")
-    chain.fill("deflicker,")
-    process.get_by_label("Add a filter").fill("pencil")
+    write(chain, "deflicker,")
+    write(process.get_by_label("Add a filter"), "pencil")
     page.get_by_role("option", name="pencil: ").click()
     page.wait_for_function(
         "document.querySelector('#tool-process textarea').value.startsWith('deflicker,pencil=strength:1')"
@@ -182,7 +182,7 @@ def test_what_goes_wrong_is_a_sentence(browse: Browse, films: Path) -> None:
     assert "Traceback" not in page.locator("body").inner_text()
     assert failed.get_by_role("button", name="Try again").is_visible()
     convert = tool(page, "Convert")
-    convert.get_by_label("Crf").fill("900")
+    write(convert.get_by_label("Crf"), "900")
     page.locator(".cm-source:visible summary").click()
     page.locator(".cm-recent:visible").get_by_role("button", name="silent.mp4").first.click()
     page.locator("button#run-convert").click()
@@ -209,11 +209,11 @@ def test_settings_are_kept_where_the_command_line_reads_them(browse: Browse) -> 
     page = browse()
     tab(page, "System")
     page.get_by_role("button", name="Change settings").click()
-    page.locator("#system-settings").get_by_label("Keep days").fill("-1")
+    write(page.locator("#system-settings").get_by_label("Keep days"), "-1")
     page.keyboard.press("Tab")
     page.locator("button#system-keep").click()
     page.get_by_role("alert").filter(has_text="Keep days must be 0 or more").wait_for()
-    page.locator("#system-settings").get_by_label("Keep days").fill("31")
+    write(page.locator("#system-settings").get_by_label("Keep days"), "31")
     page.keyboard.press("Tab")
     page.locator("button#system-keep").click()
     said = page.get_by_text(re.compile("Keep days changed, in")).inner_text()

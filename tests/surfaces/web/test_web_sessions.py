@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import badge, downloaded, give, tab
+from browsing import badge, downloaded, give, tab, write
 
 from cinemill.media import read
 
@@ -25,7 +25,7 @@ def mock(page: Any, **values: float) -> None:
     tape = page.locator("#capture-tape")
     tape.get_by_label("Seconds (s)").wait_for()
     for name, value in values.items():
-        tape.get_by_label(name).first.fill(str(value))
+        write(tape.get_by_label(name).first, str(value))
         page.keyboard.press("Tab")
 
 
@@ -71,7 +71,7 @@ def test_what_went_wrong_is_counted_and_the_tape_goes_on_to_restore(browse: Brow
     page = browse(400, 900)
     tab(page, "Capture")
     mock(page, Seconds=5, Pace=0, Drops=3, Duplicates=2)
-    page.locator("#capture-name textarea, #capture-name input").first.fill("wedding")
+    write(page.locator("#capture-name textarea, #capture-name input").first, "wedding")
     page.locator("button#capture-record").click()
     badge(page, "Capture mock", "done")
     assert [counter(page, name).inner_text() for name in ("Frames", "Dropped", "Duplicated")] == ["122", "3", "2"]
@@ -87,8 +87,8 @@ def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse
     page = browse()
     tab(page, "Learn")
     give(page, films / "worn.mp4")
-    page.locator("#learn-one textarea, #learn-one input").first.fill("denoise.hqdn3d=strength:0.7")
-    page.locator("#learn-moments input[type=number]").fill("8")
+    write(page.locator("#learn-one textarea, #learn-one input").first, "denoise.hqdn3d=strength:0.7")
+    write(page.locator("#learn-moments input[type=number]"), "8")
     page.keyboard.press("Tab")
     page.locator("button#learn-make").click()
     for left in range(8, 0, -1):
@@ -100,11 +100,11 @@ def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse
     page.get_by_text(re.compile("would prefer denoise.hqdn3d")).wait_for()
 
     page.locator("#learn-step").get_by_label("Train").check()
-    page.locator("#learn-name textarea, #learn-name input").first.fill("of-mine")
+    write(page.locator("#learn-name textarea, #learn-name input").first, "of-mine")
     training = page.locator("#learn-train")
     for name, value in {"Steps": 60, "Batch": 4, "Crop (px)": 64}.items():
         field = training.get_by_label(name).first
-        field.fill(str(value))
+        write(field, str(value))
         page.keyboard.press("Tab")
     page.locator("button#learn-run").click()
     badge(page, "Train of-mine", "done")
@@ -127,7 +127,7 @@ def test_what_is_preferred_becomes_a_network_that_is_used_by_name(browse: Browse
 def test_a_lesson_without_pairs_is_refused_in_a_sentence(browse: Browse) -> None:
     page = browse()
     tab(page, "Learn")
-    page.get_by_label("Collection").fill("nothing-here")
+    write(page.get_by_label("Collection"), "nothing-here")
     page.locator("#learn-step").get_by_label("Train").check()
     page.locator("button#learn-run").click()
     page.locator("#learn-train").get_by_role("alert").filter(has_text="has 0 pairs, and two are the least").wait_for()
