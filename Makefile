@@ -3,6 +3,8 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 OUT ?= demo
 .DEFAULT_GOAL := help
+# Some machines forbid it by this; every process that a test starts would then compile us again.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
@@ -42,7 +44,7 @@ gen: setup ## write the generated pages
 	@touch $@
 
 test: setup .venv/browser ## the fast tests; ARGS="-m slow" for the others
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 bench: setup ## measure against named peers and write docs/bench.md
 	$(BIN)/python -m bench $(ARGS)

@@ -60,6 +60,7 @@ def serve(
     everywhere = host in ("0.0.0.0", "::")
     called = "localhost" if serving.is_local else socket.gethostname() if everywhere else host
     address = f"http://{called}:{taken.getsockname()[1]}"
+    taken.listen()  # whoever reads the address and is quick waits, and is not refused
     typer.echo(f"\ncinemill is at {address}  (API: {address}/api/openapi.json; Ctrl-C stops it, and jobs go on later)")
     run(server_of(app), taken, serving.folder)
 

@@ -41,7 +41,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cut = "".join(f"[{n}]trim=end=1.2,format=yuv420p[s{n}];" for n in range(len(scenes)))
     joined = f"{cut}{''.join(f'[s{n}]' for n in range(len(scenes)))}concat=n={len(scenes)},noise=alls=12:allf=t"
     clips.run(*inputs, "-filter_complex", joined, "-c:v", "libx264", "-qp", 10, folder / "worn.mp4")
-    clips.run(*_PICTURES, *_SOUND, "-t", 600, *_CODING, "-c:a", "aac", folder / "long.mp4")
+    clips.run(*_PICTURES, *_SOUND, "-t", 10, *_CODING, "-crf", 40, "-c:a", "aac", folder / "piece.mp4")
+    clips.run("-stream_loop", 59, "-i", folder / "piece.mp4", "-c", "copy", folder / "long.mp4")
     (folder / "text.mp4").write_text("Dear diary\n" * 100)
     return folder
 

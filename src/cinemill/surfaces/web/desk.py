@@ -7,10 +7,11 @@ import inspect
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import compress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -76,8 +77,8 @@ class Desk:
     def source(self, tab: str, kinds: Sequence[str], *, label: str = "", many: bool = False) -> Any:
         """A place for the file of a tab, which is there again after a reload."""
         made = widgets.source(kinds, [self._take(), self._pick(), self._recent()], label=label, many=many)
-        for changed in (made.taken, made.shown):
-            changed(functools.partial(_noted, "sources", tab), [self.memory, made], self.memory, **QUIET)
+        noted = functools.partial(_noted, "sources", tab)
+        together([made.taken, made.shown])(noted, [self.memory, made], self.memory, **QUIET)
         self.again([made], lambda memory: [self._source_again(tab, memory)])
         return made
 
@@ -85,7 +86,7 @@ class Desk:
         kept = memory["sources"].get(tab)
         files = kept if isinstance(kept, list) else [kept] if kept else []
         there = [one for one in files if self._is_owned(one.get("path"))]
-        return there if isinstance(kept, list) else there[0] if there else None
+        return (there if isinstance(kept, list) else there[0]) if there else gr.skip()
 
     def _is_owned(self, path: str | None) -> bool:
         try:
@@ -147,7 +148,7 @@ class Desk:
             self.views.act(asked["id"], asked["name"])
 
         made = widgets.card(empty, [look, act])
-        self.again([made], lambda memory: [memory["jobs"].get(tab)])
+        self.again([made], lambda memory: [memory["jobs"].get(tab) or gr.skip()])
         return made
 
     def form(self, operation: str, first: Sequence[str], *, without: Sequence[str] = ()) -> Form:
@@ -164,7 +165,7 @@ class Desk:
             def fill(name: str) -> list[Any]:
                 return made.shown(known[name].params if name in known else {})
 
-            chosen.input(fill, chosen, made.components, **QUIET)
+            chosen.input(fill, chosen, made.components, **QUIET, show_progress_on=chosen)
         self.weights += made.menus
         kept = [not isinstance(component, gr.File) for component in made.components]
 
@@ -249,7 +250,10 @@ class Desk:
                 yield refused(UNEXPECTED)
 
         several = inspect.isgeneratorfunction(function)
-        return listener(answering if several else answered, list(inputs), [*outputs, notice], **{**QUIET, **rest})
+        options = {**QUIET, **rest}
+        if options["show_progress"] == "hidden":
+            options["show_progress_on"] = notice
+        return listener(answering if several else answered, list(inputs), [*outputs, notice], **options)
 
     def _wake(self) -> None:
         with suppress(CinemillError):
@@ -284,7 +288,7 @@ class Desk:
         for tab, function, inputs, outputs, notice in self._shown:
             self.on(tabs[tab].select, function, inputs, outputs, notice, **BUSY)
         for tab in tabs.values():  # models may have come since
-            tab.select(self.menus, None, self.weights, **QUIET)
+            tab.select(self.menus, None, self.weights, **QUIET, show_progress_on=self.memory)
 
     def restore(self, page: Any) -> None:
         """When the page is loaded, everything stands as this browser left it."""
@@ -295,11 +299,24 @@ class Desk:
             return [value for _, values in self._restored for value in values(sound)]
 
         placed = [component for components, _ in self._restored for component in components]
-        page.load(again, self.memory, placed, **QUIET).then(None, js="() => window.cinemill.ready()", **QUIET)
+        loaded = page.load(again, self.memory, placed, **QUIET, show_progress_on=self.memory)
+        loaded.then(None, js="() => window.cinemill.ready()", **QUIET)
+
+
+def together(listeners: Iterable[Callable[..., Any]]) -> Callable[..., Any]:
+    """One event for several: each that there is costs time while the page begins. The last of many is never lost."""
+    heard: list[Any] = []
+    for one in listeners:
+        if isinstance(one, functools.partial):  # an event of our own widgets, which Gradio does not know by itself
+            heard.append(SimpleNamespace(**vars(one.func) | {"__self__": one.args[0]}))
+        else:
+            heard.append(one)
+    return functools.partial(gr.on, heard, trigger_mode="always_last")
 
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-"""For events that answer at once."""
+"""For events that answer at once. One that fills many fields says `show_progress_on` something small: Gradio keeps a
+state for all that an event fills, and looks for each of them in the whole page whenever any event begins or ends."""
 BUSY: dict[str, Any] = {"show_progress": "minimal", "queue": True, "concurrency_limit": 4}
 """For events that take a moment."""
 

@@ -137,11 +137,14 @@ def _groups(made: Form, rest: Sequence[Entry]) -> None:
 
 def _draw(made: Form, chosen: Sequence[Entry]) -> None:
     """Fields two beside each other; long texts and files have a line to themselves."""
-    for row in _rows(chosen):
-        with gr.Row(equal_height=False, elem_classes="cm-fields"):
+    with gr.Column(elem_classes="cm-fields"):
+        for row in _rows(chosen):
             for entry in row:
                 made.names.append(entry.name)
-                made.components.append(component(entry, made.params.model_fields[entry.name]))
+                drawn = component(entry, made.params.model_fields[entry.name])
+                if len(row) == 1:
+                    drawn.elem_classes = [*drawn.elem_classes, "cm-whole"]
+                made.components.append(drawn)
 
 
 def _rows(chosen: Sequence[Entry]) -> list[list[Entry]]:

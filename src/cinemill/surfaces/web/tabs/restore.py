@@ -13,7 +13,7 @@ import gradio as gr
 
 from cinemill.errors import RequestError
 from cinemill.surfaces.web import looks, widgets
-from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory
+from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory, together
 from cinemill.surfaces.web.fields import label
 from cinemill.surfaces.web.tabs.saving import PICTURE, container, named
 
@@ -123,10 +123,10 @@ class _Restore:
 
     def _listen_to_wishes(self) -> None:
         desk, fields = self.desk, [self.source, self.advice, *self._knobs]
-        for one in self._knobs:
-            moved = getattr(one, "release", None) or one.change
-            desk.on(moved, self.again, [self.by_hand, *fields], [self.found, self.chain], self.notice)
-            one.change(self.remember, [desk.memory, *self.wishes.components], desk.memory, **QUIET)
+        moved = together(getattr(one, "release", None) or one.change for one in self._knobs)
+        desk.on(moved, self.again, [self.by_hand, *fields], [self.found, self.chain], self.notice)
+        changed = together(one.change for one in self._knobs)
+        changed(self.remember, [desk.memory, *self.wishes.components], desk.memory, **QUIET)
         self.chain.input(lambda: [True, gr.update(visible=True)], None, [self.by_hand, self.follow], **QUIET)
         followed = [self.found, self.chain, self.by_hand, self.follow]
         desk.on(self.follow.click, self.follow_again, fields, followed, self.notice)

@@ -12,7 +12,7 @@ import gradio as gr
 from cinemill.catalogue import filters
 from cinemill.errors import CinemillError, InvalidParams
 from cinemill.surfaces.web import fields, looks, widgets
-from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory
+from cinemill.surfaces.web.desk import BUSY, QUIET, Desk, Memory, together
 from cinemill.surfaces.web.fields import Form
 from cinemill.surfaces.web.tabs.saving import PICTURE, container, named
 
@@ -113,18 +113,18 @@ class _Stylize:
 
     def _listen_to_source(self) -> None:
         looked, shown = [self.source, self.where, *self._knobs], [self.slider, self.hint]
-        for moved in (self.source.taken, self.source.shown, self.where.release):
-            seen = self.desk.on(moved, self.live, looked, shown, self.notice, **BUSY)
-            filled = [self.gallery, self.manners]
-            self.desk.on(seen.then, self.gather, [self.source, self.where], filled, self.notice, **BUSY)
+        moved = together([self.source.taken, self.source.shown, self.where.release])
+        seen = self.desk.on(moved, self.live, looked, shown, self.notice, **BUSY)
+        filled = [self.gallery, self.manners]
+        self.desk.on(seen.then, self.gather, [self.source, self.where], filled, self.notice, **BUSY)
         taken = self.desk.on(self.gallery.select, self.take, [self.manners], self._placed, self.notice)
         taken.then(self.seen_again, looked, self.slider, **{**QUIET, "queue": True})
 
     def _listen_to_knobs(self) -> None:
         looked, shown = [self.source, self.where, *self._knobs], [self.slider, self.hint]
         self.style.input(self.open_group, self.style, self.groups, **QUIET)
-        for knob in self._knobs:
-            self.desk.on(getattr(knob, "release", None) or knob.input, self.live, looked, shown, self.notice, **BUSY)
+        moved = together(getattr(knob, "release", None) or knob.input for knob in self._knobs)
+        self.desk.on(moved, self.live, looked, shown, self.notice, **BUSY)
 
     def _listen_to_runs(self) -> None:
         desk = self.desk
