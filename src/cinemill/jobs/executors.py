@@ -55,7 +55,7 @@ class Serial:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     with closing(make_part(folder, chunk)) as making:
-                        for word in making:
+                        for word in spaced(making):
                             yield _event(chunk, word)
                     yield Made(chunk.index, chunk.size, finished=True)
                     break

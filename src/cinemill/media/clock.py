@@ -13,6 +13,8 @@ def rescale(pts: int, source: Fraction, target: Fraction) -> int:
 
     Exact whenever `source` is a whole multiple of `target`.
     """
+    if source == target:
+        return pts
     exact = pts * source / target
     rounded = int(abs(exact) + Fraction(1, 2))
     return rounded if exact >= 0 else -rounded

@@ -108,7 +108,7 @@ def packets_of(container: InputContainer, stream: Any, damage: Damage) -> Iterat
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    last = 0.0
+    last: tuple[int, Fraction] = (0, Fraction(1))
     places = _places(container, stream)
     packets = container.demux(stream)
     while True:
@@ -117,13 +117,13 @@ def packets_of(container: InputContainer, stream: Any, damage: Damage) -> Iterat
         except StopIteration:
             return
         except (averror.FFmpegError, OSError):
-            damage.cut_off = last
+            damage.cut_off = float(last[0] * last[1])
             return
         if packet.dts is not None:
             late = max(0, places.get(packet.pos, packet.dts) - packet.dts)
             if late:
                 packet.dts, packet.pts = packet.dts + late, None if packet.pts is None else packet.pts + late
-            last = float(packet.dts * packet.time_base)
+            last = packet.dts, packet.time_base
         yield packet
 
 
@@ -140,18 +140,21 @@ def _places(container: InputContainer, stream: Any) -> dict[int, int]:
 def decoded(packets: Iterable[Any], damage: Damage) -> Iterator[Any]:
     """Decode, keeping what can be kept; the last packet that demux hands out is empty and drains the decoder."""
     for packet in packets:
-        at = float((packet.pts or packet.dts or 0) * packet.time_base)
         if packet.is_corrupt:
-            damage.corrupt.append(at)
+            damage.corrupt.append(_seconds(packet))
         try:
             natives = packet.decode()
         except (averror.FFmpegError, ValueError):
-            damage.corrupt.append(at)
+            damage.corrupt.append(_seconds(packet))
             continue
         for native in natives:
             if native.is_corrupt:
                 damage.corrupt.append(float((native.pts or 0) * packet.time_base))
             yield native
+
+
+def _seconds(packet: Any) -> float:
+    return float((packet.pts or packet.dts or 0) * packet.time_base)
 
 
 def keeps_dts_only(container: InputContainer, stream: Any) -> bool:

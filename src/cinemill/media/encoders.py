@@ -1,4 +1,4 @@
-"""Which encoder makes a codec here, chosen by encoding two pictures and not by being listed.
+"""Which encoder makes a codec here, chosen by trying it and not by its being listed.
 
 NVENC is listed by every FFmpeg build and works on few machines; only a trial tells. Quality is one number, `crf`,
 whose scale is the encoder's own: lower is better, and the defaults are close to visually lossless.
@@ -137,6 +137,7 @@ ENCODERS: Final = (
     Encoder("prores_ks", "prores", "software", _prores),
 )
 
+_SOFTWARE: Final = {encoder.name for encoder in ENCODERS if encoder.vendor == "software"}
 # Encoders that write into the bitstream how bright the mastering display was.
 CARRIES_HDR: Final = {"libx264", "libx265", "libsvtav1"}
 # OpenCV's number for AVX-512 F, CD, BW, DQ and VL, what x264 asks for; cv2 5 has no name for it.
@@ -234,10 +235,11 @@ def _taken(encoder: str) -> list[str]:
 @lru_cache(maxsize=64)
 def _trial(spec_json: str) -> str | None:
     spec = VideoSpec.model_validate_json(spec_json)
+    tried = open_encoder if spec.encoder in _SOFTWARE else _two_pictures
     try:
-        coded = _two_pictures(spec)
+        coded = tried(spec)
     except (averror.FFmpegError, ValueError, OSError) as error:
-        return said(lambda: _two_pictures(spec), error)
+        return said(lambda: tried(spec), error)
     return None if coded else "it gave no picture back"
 
 
@@ -254,7 +256,7 @@ def _two_pictures(spec: VideoSpec) -> list[Any]:
 
 
 def trial(spec: VideoSpec) -> str | None:
-    """Encode two black pictures. None when that works, else why not."""
+    """Encode two black pictures; one that needs no hardware is opened only. None when that works, else why not."""
     return _trial(spec.model_dump_json())
 
 

@@ -24,14 +24,17 @@ def found(packets: Iterable[Any], step: int, shifts: list[Fraction]) -> Iterator
     """
     last: int | None = None
     shift = 0
+    unit, back, forward = Fraction(0), Fraction(0), Fraction(0)
     for packet in packets:
         time = packet.pts if packet.dts is None else packet.dts
         if time is not None:
-            unit = packet.time_base
+            if packet.time_base != unit:
+                unit = packet.time_base
+                back, forward = _BACK / unit, _FORWARD / unit
             if last is None:
                 shift = 0 if packet.pts is None or packet.is_discard else max(0, -packet.pts)
                 shifts.append(shift * unit)
-            elif not last - _BACK / unit < time + shift < last + _FORWARD / unit:
+            elif not -back < time + shift - last < forward:
                 shift = last + step - time
                 shifts.append(shift * unit)
             last = time + shift

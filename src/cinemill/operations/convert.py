@@ -13,7 +13,7 @@ from cinemill.errors import InvalidParams, UnsupportedMedia
 from cinemill.filters import Chain
 from cinemill.media.output import VideoOutput
 from cinemill.operations import Chunk, Request, operation
-from cinemill.operations.video import VideoDecided, VideoOperation
+from cinemill.operations.video import VideoDecided, VideoOperation, probed
 
 if TYPE_CHECKING:
     from cinemill.media.types import MediaInfo
@@ -97,7 +97,7 @@ class ConvertOperation(VideoOperation[Convert]):
         animated = request.output.suffix.lower() in ANIMATIONS
         if not animated and params.start is None and params.end is None and params.size_mb is None:
             return super().decide(request)
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         read.picture_of(info)
         passes, notes, format = _told(request, info, animated)
         return ConvertDecided(notes=tuple(notes), format=format, passes=tuple(map(tuple, passes)))

@@ -76,7 +76,7 @@ class VideoOperation(Operation[V, VideoDecided]):
 
         assert request.output
         format = tracks.container_of(request.output)
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         video = read.picture_of(info)
         carried = [c.describe() for c in tracks.carries(info, format) if c.how in ("convert", "leave")]
         if self.copies(request.params, info, format):
@@ -134,7 +134,7 @@ class VideoOperation(Operation[V, VideoDecided]):
 
         if decided.spec is None:
             return []
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         video = read.picture_of(info)
         index = indexed(info)
         if decided.excerpt:
@@ -150,7 +150,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         from cinemill.media.flow import ahead
 
         assert decided.spec
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         video = read.picture_of(info)
         damage = read.Damage()
         before, after = decided.halo or (0, 0)
@@ -185,7 +185,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         from cinemill.media import read, tracks, write
 
         assert output
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         length = float(info.duration or 0) or 1.0
         carried = [] if decided.excerpt else tracks.carries(info, decided.format, picture=decided.spec is None)
         sounds = {} if decided.excerpt else self.sounds(request, decided, info)
@@ -197,7 +197,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         from cinemill.media import read
         from cinemill.media.flow import ahead
 
-        info = read.probe(request.inputs[0])
+        info = probed(request.inputs[0])
         start, stop = decided.excerpt or (None, None)
         frames = ahead(read.frames(info, start=start, stop=stop, index=indexed(info) if start is not None else None))
         return _from_zero(frames) if decided.excerpt else frames
@@ -287,6 +287,24 @@ def _spread(info: MediaInfo) -> list[Frame]:
     return moments.frames_at(info.path, list(dict.fromkeys(moments.spread(info.path, overlay.PICTURES))))
 
 
+def probed(path: Path) -> MediaInfo:
+    """What is in a file, looked at once per process for as long as the file stays as it is. Raises OpenFailed."""
+    from cinemill.media import read
+
+    try:
+        status = path.stat()
+    except OSError:
+        return read.probe(path)  # which says why
+    return _probed(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _probed(path: Path, size: int, mtime_ns: int) -> MediaInfo:
+    from cinemill.media import read
+
+    return read.probe(path)
+
+
 def indexed(info: MediaInfo) -> Index:
     """The index of a file, read once per process for as long as the file stays as it is."""
     status = info.path.stat()
@@ -297,7 +315,7 @@ def indexed(info: MediaInfo) -> Index:
 def _indexed(path: Path, size: int, mtime_ns: int) -> Index:
     from cinemill.media import read
 
-    return read.index(read.probe(path))
+    return read.index(probed(path))
 
 
 def _on_keyframes(index: Index, length: int) -> list[Chunk]:

@@ -5,6 +5,7 @@ Only what the command at hand needs is loaded.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -44,6 +45,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point. Exit codes come from the error's class; 130 when interrupted, 1 when nobody reads on."""
+    gc.disable()  # until the command begins: what is loaded stays, and looking for waste in it takes a while
     stop = _Stop()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
@@ -51,8 +53,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names that the terminal's encoding cannot show
     try:
-        _add_operations()
-        studio.add_to(app)
+        _add_commands()
         code = app(prog_name="cinemill", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, Cancelled, typer.Abort):  # the last: a question that was not answered
@@ -120,12 +121,23 @@ def _elsewhere(ctx: Any, option: str) -> str:
     return operations.get(name).elsewhere.get(option.lstrip("-"), "") if name in operations else ""
 
 
-def _add_operations() -> None:
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+def _add_commands() -> None:
+    """Hang the commands on `app`: where one of them is asked for, it alone, for the others take longer to make."""
     completing = "_CINEMILL_COMPLETE" in os.environ
+    asked = sys.argv[1] if len(sys.argv) > 1 and not completing else ""
+    _add_operations((asked and glance.operation(asked)) or glance.operations(), completing)
+    studio.add_to(app)
+    commands = [each for each in app.registered_commands if each.name == asked]
+    groups = [each for each in app.registered_groups if each.name == asked]
+    if commands or groups:
+        app.registered_commands, app.registered_groups = commands, groups
+
+
+def _add_operations(operations: dict[str, glance.Told], completing: bool) -> None:
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
     families = {name: typer.Typer(help=text, cls=Group) for name, text in _FAMILIES.items()}
     topics: dict[str, str] = {}
-    for name, told in glance.operations().items():
+    for name, told in operations.items():
         first, _, rest = name.partition("-")
         place, called, asked = (families[first], rest, "-".join(words[:2])) if first in families else (app, name, "")
         wanted = completing or name in (asked, *words[:1])
@@ -134,7 +146,7 @@ def _add_operations() -> None:
         topics[first] = told.topic
     for name, family in families.items():
         family.callback(invoke_without_command=True)(studio.help_alone)
-        app.add_typer(family, name=name, rich_help_panel=topics[name])
+        app.add_typer(family, name=name, rich_help_panel=topics.get(name, ""))
 
 
 def _full(name: str) -> tuple[Callable[..., None], str]:
@@ -160,6 +172,8 @@ def _root(  # pyright: ignore[reportUnusedFunction]
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    gc.freeze()
+    gc.enable()
     studio.help_alone(ctx)
 
 

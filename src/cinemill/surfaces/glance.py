@@ -28,6 +28,12 @@ def operations() -> dict[str, Told]:
     return dict(sorted(found.items(), key=lambda each: (topics.index(each[1].topic), each[0])))
 
 
+def operation(name: str) -> dict[str, Told]:
+    """The operation of that name alone, if its file is called like it; else none."""
+    path = _FOLDER / f"{name.replace('-', '_')}.py"
+    return {key: told for key, told in _declared(path) if key == name} if path.is_file() else {}
+
+
 def _topics() -> list[str]:
     """Those that an operation may have, in their order."""
     for node in ast.parse((_FOLDER / "__init__.py").read_text("utf-8")).body:
