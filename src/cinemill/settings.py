@@ -12,14 +12,9 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cinemill.errors import InvalidParams
 
@@ -28,12 +23,10 @@ def _xdg(variable: str, fallback: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / fallback) / "cinemill"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Settings of this user on this machine. Each may be set as `CINEMILL_NAME` or in settings.toml."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CINEMILL_", frozen=True, extra="ignore", use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     state_dir: Path = _xdg("XDG_STATE_HOME", ".local/state")
     """Where the list of unfinished jobs is kept."""
@@ -91,17 +84,6 @@ class Settings(BaseSettings):
     ray_gpus: float = 1
     """Of a GPU, where a chunk needs one; 0.5 puts two chunks on each."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
-
 
 def config_file() -> Path:
     """The settings file that is read, whether or not it exists."""
@@ -141,7 +123,7 @@ def keep(values: Mapping[str, bool | int | float | str]) -> None:
 def settings() -> Settings:
     """The settings, read once per process. Raises InvalidParams."""
     try:
-        return Settings()
+        return Settings.model_validate(_in_file() | _in_environment())
     except tomllib.TOMLDecodeError as error:
         raise InvalidParams(f"{config_file()} is not TOML: {error}.") from None
     except ValidationError as error:
@@ -149,3 +131,14 @@ def settings() -> Settings:
         name = ".".join(map(str, first["loc"]))
         where = f"CINEMILL_{name.upper()} or {config_file()}"
         raise InvalidParams(f"setting {name}: {first['msg']}; it comes from {where}.") from None
+
+
+def _in_file() -> dict[str, Any]:
+    path = config_file()
+    return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def _in_environment() -> dict[str, str]:
+    """What `CINEMILL_NAME` says, in letters of either kind, by name."""
+    prefix = "cinemill_"
+    return {key.lower().removeprefix(prefix): text for key, text in os.environ.items() if key.lower().startswith(prefix)}
