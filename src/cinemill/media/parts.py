@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from cinemill.errors import JobError
 
@@ -82,11 +82,8 @@ def is_complete(path: Path) -> bool:
 
 
 def notes(path: Path) -> dict[str, Any]:
-    """The record that was stored when the part was closed."""
-    for kind, payload in _records(path):
-        if kind == 2:
-            return json.loads(payload)
-    return {}
+    """The record that was stored when the part was closed, without reading or checking the pictures."""
+    return next((json.loads(file.read(length)) for kind, _, length, file in _headers(path) if kind == 2), {})
 
 
 def packets(path: Path) -> Iterator[Coded]:
@@ -98,16 +95,21 @@ def packets(path: Path) -> Iterator[Coded]:
 
 def times(path: Path) -> list[int]:
     """The pts of every packet in decoding order, without reading or checking the pictures themselves."""
-    found: list[int] = []
-    end = path.stat().st_size - _FOOTER.size
+    return [pts for kind, pts, _, _ in _headers(path) if kind != 2]
+
+
+def _headers(path: Path) -> Iterator[tuple[int, int, int, BinaryIO]]:
+    """Kind, pts and size of each record, and the file, which stands where the record begins."""
+    place, end = len(MAGIC), path.stat().st_size - _FOOTER.size
     with path.open("rb") as file:
-        file.seek(len(MAGIC))
-        while file.tell() < end and len(header := file.read(_PACKET.size)) == _PACKET.size:
+        file.seek(place)
+        while place < end and len(header := file.read(_PACKET.size)) == _PACKET.size:
             pts, _, length, kind = _PACKET.unpack(header)
-            if kind != 2:
-                found.append(pts)
-            file.seek(length, os.SEEK_CUR)
-    return found
+            place += _PACKET.size + length
+            if place > end:  # before memory is taken for it
+                return
+            yield kind, pts, length, file
+            file.seek(place)
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
