@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,12 +21,16 @@ def ahead(items: Iterable[T], depth: int = 4) -> Generator[T, None, None]:
 
     Closing the generator stops the thread and closes `items`.
     """
-    queue: Queue[Any] = Queue(depth)
+    made: SimpleQueue[Any] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(depth):
+        room.put(None)
     stop = threading.Event()
-    thread = threading.Thread(target=_fill, args=(items, queue, stop), daemon=True)
+    thread = threading.Thread(target=_fill, args=(items, made, room, stop), daemon=True)
     thread.start()
     try:
-        while (item := _take(queue, thread)) is not _END:
+        while (item := _take(made, thread)) is not _END:
+            room.put(None)
             if isinstance(item, _Raised):
                 raise item.error
             yield item
@@ -40,37 +44,39 @@ class _Raised:
         self.error = error
 
 
-def _fill(items: Iterable[Any], queue: Queue[Any], stop: threading.Event) -> None:
+def _fill(items: Iterable[Any], made: SimpleQueue[Any], room: SimpleQueue[None], stop: threading.Event) -> None:
     try:
         for item in items:
-            if not _put(queue, item, stop):
+            if not _has(room, stop):
                 break
+            made.put(item)
     except BaseException as error:
-        _put(queue, _Raised(error), stop)
+        made.put(_Raised(error))
     finally:
         # Closed in the thread that ran it: a generator may not be closed while it runs.
         close = getattr(items, "close", None)
         if close:
             close()
-        _put(queue, _END, stop)
+        made.put(_END)
 
 
-def _put(queue: Queue[Any], item: Any, stop: threading.Event) -> bool:
+def _has(room: SimpleQueue[None], stop: threading.Event) -> bool:
+    """Wait for room; False when nobody wants more."""
     while not stop.is_set():
         try:
-            queue.put(item, timeout=_PATIENCE)
+            room.get(timeout=_PATIENCE)
             return True
-        except Full:
+        except Empty:
             continue
     return False
 
 
-def _take(queue: Queue[Any], thread: threading.Thread) -> Any:
+def _take(made: SimpleQueue[Any], thread: threading.Thread) -> Any:
     while True:
         try:
-            return queue.get(timeout=_PATIENCE)
+            return made.get(timeout=_PATIENCE)
         except Empty:
-            if not thread.is_alive() and queue.empty():
+            if not thread.is_alive() and made.empty():
                 return _END
 
 

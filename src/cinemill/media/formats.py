@@ -21,12 +21,20 @@ class Layout:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8 if self.bits <= 8 else np.uint16)
+        return _BYTES if self.bits <= 8 else _WORDS
 
     def shapes(self, width: int, height: int) -> tuple[tuple[int, ...], ...]:
         """Array shape of each plane of a `width` x `height` picture; odd sizes round up."""
-        sizes = [(-(-height >> v), -(-width >> h), n) for h, v, n in self.planes]
-        return tuple((h, w) if n == 1 else (h, w, n) for h, w, n in sizes)
+        return _shapes(self.planes, width, height)
+
+
+_BYTES, _WORDS = np.dtype(np.uint8), np.dtype(np.uint16)
+
+
+@lru_cache(maxsize=256)
+def _shapes(planes: tuple[tuple[int, int, int], ...], width: int, height: int) -> tuple[tuple[int, ...], ...]:
+    sizes = [(-(-height >> v), -(-width >> h), n) for h, v, n in planes]
+    return tuple((h, w) if n == 1 else (h, w, n) for h, w, n in sizes)
 
 
 _CHROMA = {"410": (2, 2), "411": (2, 0), "420": (1, 1), "422": (1, 0), "440": (0, 1), "444": (0, 0)}
