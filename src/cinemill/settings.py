@@ -140,5 +140,5 @@ def _in_file() -> dict[str, Any]:
 
 def _in_environment() -> dict[str, str]:
     """What `CINEMILL_NAME` says, in letters of either kind, by name."""
-    prefix = "cinemill_"
-    return {key.lower().removeprefix(prefix): text for key, text in os.environ.items() if key.lower().startswith(prefix)}
+    named = ((key.lower(), text) for key, text in os.environ.items())
+    return {key.removeprefix("cinemill_"): text for key, text in named if key.startswith("cinemill_")}

@@ -182,7 +182,7 @@ class VideoOperation(Operation[V, VideoDecided]):
     def join(
         self, request: Request[V], decided: VideoDecided, parts: Sequence[Path], output: Path | None
     ) -> Iterator[float]:
-        from cinemill.media import read, tracks, write
+        from cinemill.media import tracks, write
 
         assert output
         info = probed(request.inputs[0])
