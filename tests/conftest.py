@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cinemill.hardware import cores
 from clips import JUMPY, MAKERS, OTHERS
 from command import Cinemill
 
@@ -19,6 +20,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 _WAITING = {"engines", "jobs", "storage", "surfaces"}
 """Where tests wait for browsers, clusters, servers and other commands, whose pace on a loaded machine is not ours: they
 are tried once more before they count as failed, and pytest's summary says so. One that is named there needs a look."""
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """`-n auto`: half as many again as there are cores; who waits for a browser or a server leaves one idle."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores() + (cores() + 1) // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

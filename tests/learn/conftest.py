@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from cinemill.hardware import cores
 from cinemill.settings import settings
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _alone() -> Iterator[None]:
+    """One thread: on layers this small, two that wait for each other take a third more. Commands use all cores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CINEMILL_THREADS", "1")
+        settings.cache_clear()
+        cores.cache_clear()
+        yield
+    settings.cache_clear()
+    cores.cache_clear()
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,14 +24,20 @@ def test_version(cinemill: Cinemill) -> None:
     assert cinemill("--version").out == f"cinemill {__version__}\n"
 
 
+def spent() -> float:
+    """Seconds of cores that commands took so far, however busy the machine is with other things."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_is_quick_and_loads_nothing_heavy(cinemill: Cinemill) -> None:
     cinemill("--help")
     times: list[float] = []
     for _ in range(3):
-        begun = time.monotonic()
+        begun = spent()
         assert cinemill("--help").code == 0
-        times.append(time.monotonic() - begun)
-    print(f"cinemill --help: {min(times):.3f} s")
+        times.append(spent() - begun)
+    print(f"cinemill --help: {min(times):.3f} s of one core")
     assert min(times) < 1
     look = subprocess.run(
         [sys.executable, "-X", "importtime", *COMMAND[1:], "--help"], capture_output=True, text=True, check=True
