@@ -22,9 +22,10 @@ _WAITING = {"engines", "jobs", "storage", "surfaces"}
 are tried once more before they count as failed, and pytest's summary says so. One that is named there needs a look."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """`-n auto`: half as many again as there are cores; who waits for a browser or a server leaves one idle."""
-    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores() + (cores() + 1) // 2
+    """`-n auto`: one more than there are cores, as whoever waits for a browser or a server leaves one idle."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
