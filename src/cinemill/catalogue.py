@@ -15,7 +15,6 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import lru_cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
@@ -232,6 +231,8 @@ class Registry(Generic[T]):
             importlib.import_module(module)
 
     def _import(self) -> None:
+        from importlib.metadata import entry_points
+
         folder = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(folder.__path__):
             importlib.import_module(f"{self.package}.{module.name}")

@@ -19,8 +19,8 @@ import typer
 from typer.exceptions import TyperException
 
 from cinemill.errors import Cancelled, CinemillError, RequestError
-from cinemill.surfaces import glance, studio
-from cinemill.surfaces.help import Command, Group
+from cinemill.surfaces import glance
+from cinemill.surfaces.help import Command, Group, help_alone
 from cinemill.version import __version__
 
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 def main() -> None:
     """Entry point. Exit codes come from the error's class; 130 when interrupted, 1 when nobody reads on."""
     gc.disable()  # until the command begins: what is loaded stays, and looking for waste in it takes a while
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # every package that is installed is searched for them
     stop = _Stop()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
@@ -125,7 +126,12 @@ def _add_commands() -> None:
     """Hang the commands on `app`: where one of them is asked for, it alone, for the others take longer to make."""
     completing = "_CINEMILL_COMPLETE" in os.environ
     asked = sys.argv[1] if len(sys.argv) > 1 and not completing else ""
-    _add_operations((asked and glance.operation(asked)) or glance.operations(), completing)
+    operation = glance.operation(asked) if asked and asked.partition("-")[0] not in _FAMILIES else {}
+    _add_operations(operation or glance.operations(), completing)
+    if operation:
+        return
+    from cinemill.surfaces import studio
+
     studio.add_to(app)
     commands = [each for each in app.registered_commands if each.name == asked]
     groups = [each for each in app.registered_groups if each.name == asked]
@@ -144,9 +150,9 @@ def _add_operations(operations: dict[str, glance.Told], completing: bool) -> Non
         command, text = _full(name) if wanted else (_listed_only, told.summary)
         place.command(called, cls=Command, rich_help_panel=None if place is not app else told.topic, help=text)(command)
         topics[first] = told.topic
-    for name, family in families.items():
-        family.callback(invoke_without_command=True)(studio.help_alone)
-        app.add_typer(family, name=name, rich_help_panel=topics.get(name, ""))
+    for name in families.keys() & topics.keys():
+        families[name].callback(invoke_without_command=True)(help_alone)
+        app.add_typer(families[name], name=name, rich_help_panel=topics[name])
 
 
 def _full(name: str) -> tuple[Callable[..., None], str]:
@@ -174,7 +180,7 @@ def _root(  # pyright: ignore[reportUnusedFunction]
 ) -> None:
     gc.freeze()
     gc.enable()
-    studio.help_alone(ctx)
+    help_alone(ctx)
 
 
 if __name__ == "__main__":

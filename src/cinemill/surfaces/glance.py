@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,8 @@ class Told(NamedTuple):
 
 def operations() -> dict[str, Told]:
     """By name, topic after topic: ours and those of installed plugins (which tell theirs when they are loaded)."""
+    from importlib.metadata import entry_points
+
     topics = _topics()
     plugins = entry_points(group="cinemill.operation")
     found = {point.name: Told(topics[-1], f"From {point.module}.") for point in plugins}
@@ -30,8 +31,8 @@ def operations() -> dict[str, Told]:
 
 def operation(name: str) -> dict[str, Told]:
     """The operation of that name alone, if its file is called like it; else none."""
-    path = _FOLDER / f"{name.replace('-', '_')}.py"
-    return {key: told for key, told in _declared(path) if key == name} if path.is_file() else {}
+    paths = (path for path in _FOLDER.glob("*.py") if path.stem == name.replace("-", "_"))
+    return {key: told for path in paths for key, told in _declared(path) if key == name}
 
 
 def _topics() -> list[str]:

@@ -8,11 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 _WIDEST_NAMES = 28
 """Columns for names; longer ones fold, so that words keep half of a narrow terminal."""
+
+
+def help_alone(ctx: typer.Context) -> None:
+    """A group without a command shows its help."""
+    if ctx.invoked_subcommand is None:
+        ctx.get_help()
 
 
 class Command(TyperCommand):

@@ -13,7 +13,7 @@ import typer
 from cinemill.errors import CinemillError, JobError, JobRunning
 from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning, voices
 from cinemill.surfaces.desktop import command as desktop
-from cinemill.surfaces.help import Command, Group
+from cinemill.surfaces.help import Command, Group, help_alone
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -57,12 +57,6 @@ def add_to(app: typer.Typer) -> None:
     engines.add_to(app, panel)
     models.add_to(app, panel)
     lab.add_to(app, panel)
-
-
-def help_alone(ctx: typer.Context) -> None:
-    """A group without a command shows its help."""
-    if ctx.invoked_subcommand is None:
-        ctx.get_help()
 
 
 def _probe(file: Annotated[Path, typer.Argument(metavar="FILE")], as_json: AsJson = False) -> None:
