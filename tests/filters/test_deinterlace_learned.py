@@ -13,8 +13,6 @@ from repairs import SEEDS, Plane, clean, deepened, psnr, same, still, texture, t
 
 from cinemill.errors import InvalidParams
 from cinemill.filters import along_motion, text
-from cinemill.filters.deinterlace_learned import Learned, made
-from cinemill.filters.neighbours import windows
 from cinemill.measure.motion import moved
 from cinemill.media.types import FieldOrder, Frame
 from cinemill.models import weights
@@ -142,13 +140,6 @@ def test_a_part_with_its_halo_is_made_as_the_whole_is(network: str) -> None:
     before, after = text.chain(chain).halo(Fraction(25))
     whole, part = through(chain, frames), through(chain, frames[3 - before : 5 + after])
     assert all(same([one], [other]) for one, other in zip(whole[6:10], part[2 * before : 2 * before + 4]))
-
-
-def test_the_formula_is_as_near_to_the_truth_as_the_filter_it_is_taken_from() -> None:
-    truth, frames = tape("tff", 2)
-    classical = through("deinterlace.bwdif", frames)
-    plainly = [one for around in windows(frames, 1, 1) for one in made(around, Learned(), along_motion.plain)]
-    assert psnr(truth, plainly) > psnr(truth, classical) - 0.1
 
 
 def test_motion_turned_round_leads_back() -> None:

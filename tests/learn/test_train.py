@@ -12,8 +12,7 @@ import torch
 
 from cinemill.errors import InvalidParams, UnknownName
 from cinemill.filters import along_motion
-from cinemill.learn import export, leaves, nets, recipes, start, tasks, train, wilds
-from cinemill.models import weights
+from cinemill.learn import export, leaves, nets, recipes, tasks, train, wilds
 
 TINY = recipes.Recipe(task="deinterlace", width=8, deep=8, depth=1, clips=48, steps=120, batch=4, crop=64)
 
@@ -100,17 +99,6 @@ def test_it_learns_to_follow_motion(tmp_path: Path) -> None:
         )
     assert made < begun - 0.5
     assert -0.1 < export.export(net, recipe, tmp_path / "net.onnx") < 0.1
-
-
-def test_balanced_goes_on_from_formula_and_looks_at_what_fast_made() -> None:
-    plainly, task = (tasks.Follow(recipes.recipe(f"deinterlace-{name}")) for name in ("formula", "balanced"))
-    clip = tasks.clip(task.recipe, 5)
-    first, second = (each.examples(clip, 5) for each in (plainly, task))
-    assert np.array_equal(first[:, 0], second[:, 0])
-    errors = [np.square(given[:, 1].astype(np.float32) - given[:, -1]).mean() for given in (first, second)]
-    assert errors[1] < errors[0]
-    ours = start.network_of(weights.located("deinterlace-formula"))[1].state_dict()
-    assert all(torch.equal(value, ours[name]) for name, value in task.network().state_dict().items())
 
 
 def test_what_is_shown_of_a_picture_can_be_turned_about() -> None:

@@ -1,11 +1,10 @@
 """Fields made whole along the motion: what their neighbours show there tells what a field alone could not.
 
-Each field is first made a picture, by a small network or by a plain formula. Optical flow, as DIS finds it, leads from
+Each field is first made a picture by a small network. Optical flow, as DIS finds it, leads from
 each picture to the one after it, and turned round from there back; both neighbours are moved onto the picture between
 them, and a network takes from them what fits, which is seen on the lines that were given. Wrong, as all flow, where a
 part has no counterpart: there the network is left with the fields as they are.
-Sources: the formula is BBC's w3fdif (M. Weston, 1987) with yadif's check as in libavfilter's bwdif; DIS is T. Kroeger
-et al., Fast optical flow using dense inverse search, 2016.
+Sources: DIS is T. Kroeger et al., Fast optical flow using dense inverse search, 2016.
 """
 
 from __future__ import annotations
@@ -36,13 +35,8 @@ _STILL: Final = 1
 """Steps of 8 bits by which samples that stand still differ from picture to picture, at most."""
 _AROUND: Final = 2
 """Pictures on either side that are looked at."""
-_BAND: Final = 32
-"""Lines that `plain` makes at a time, so that all of its passes stay in the cache."""
 _SMALLEST: Final = 32
 """Side of a picture below which nothing is searched for: the search compares patches of 8 at half of the size."""
-_HIGH: Final = (5570 / 4 / 8192, -3801 / 4 / 8192, 1016 / 4 / 8192)
-_LOW: Final = (4309 / 8192, -213 / 8192)
-_ALONE: Final = (5077 / 8192, -981 / 8192)
 _SEARCH = threading.local()
 
 
@@ -240,52 +234,3 @@ def _given_there(flow: Flow, height: int, width: int) -> Floats:
     down -= np.rint(down)
     np.abs(down, out=down)
     return 1 - 2 * down
-
-
-def plain(fields: Floats) -> Floats:
-    """(n, 5, lines, columns), five fields -> (n, 1, lines, columns), the missing lines by a formula."""
-    import numpy as np
-
-    made = np.empty((len(fields), 1, *fields.shape[2:]), np.float32)
-    for given, lines in zip(fields, made[:, 0]):
-        wide = np.pad(given, ((0, 0), (2, 2), (0, 0)), "edge")
-        for top in range(0, lines.shape[0], _BAND):
-            high = min(_BAND, lines.shape[0] - top)
-            lines[top : top + high] = _plain(wide[:, top : top + high + 4])
-    return made
-
-
-def alone(fields: Floats) -> Floats:
-    """As `plain`, of the middle field and no other: for a frame that nothing is known around."""
-    import numpy as np
-
-    here = np.pad(fields[:, 2:3], ((0, 0), (0, 0), (1, 2), (0, 0)), "edge")
-    lines = fields.shape[2]
-    above2, above, below, below2 = (here[:, :, away : away + lines] for away in range(4))
-    return np.clip(_ALONE[0] * (above + below) + _ALONE[1] * (above2 + below2), 0, 1)
-
-
-def _plain(fields: Floats) -> Floats:
-    """The missing lines of five fields that have two more lines at either end."""
-    import numpy as np
-
-    def lines(field: int, away: int = 0) -> Floats:
-        return fields[field, 2 + away : fields.shape[1] - 2 + away]
-
-    above, below = lines(2), lines(2, 1)
-    both = fields[1] + fields[3]
-    at = [both[2 + away : both.shape[0] - 2 + away] for away in range(-2, 3)]
-    middle = 0.5 * at[2]
-    apart = np.abs(lines(1) - lines(3))
-    near = [0.5 * (np.abs(lines(n) - above) + np.abs(lines(n, 1) - below)) for n in (0, 4)]
-    most = np.maximum(0.5 * apart, np.maximum(*near))
-    up, down = 0.5 * at[1] - above, 0.5 * at[3] - below
-    to_up, to_down = middle - above, middle - below
-    high = np.maximum(np.maximum(to_down, to_up), np.minimum(up, down))
-    low = np.minimum(np.minimum(to_down, to_up), np.maximum(up, down))
-    most = np.maximum(most, np.maximum(low, -high)) * (most > 0)
-    close, far = above + below, lines(2, -1) + lines(2, 2)
-    temporal = _HIGH[0] * at[2] + _HIGH[1] * (at[1] + at[3]) + _HIGH[2] * (at[0] + at[4])
-    temporal += _LOW[0] * close + _LOW[1] * far
-    made = np.where(np.abs(above - below) > apart, temporal, _ALONE[0] * close + _ALONE[1] * far)
-    return np.clip(np.clip(made, middle - most, middle + most), 0, 1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
-from cinemill.filters.along_motion import Taken, alone, followed, plain, put
+from cinemill.filters.along_motion import Taken, followed, put
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
 from cinemill.filters.second_look import looked
@@ -87,8 +87,6 @@ def pictures(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) ->
     window, place = around
     frame = window[place]
     order = p.field_order or frame.field_order
-    if lines is plain and len(window) == 1:
-        lines = alone
     first, *rest = both = made(around, p.model_copy(update={"output": "field"}), lines)
     stills = [Still(one.planes, one.layout.bits) for one in both]
     if order == "progressive":

@@ -15,14 +15,14 @@ from torch import nn
 
 from cinemill.filters import along_motion, second_look
 from cinemill.filters.deinterlace_learned import Learned, made, pictures
-from cinemill.learn import leaves, nets, start, wilds
+from cinemill.learn import leaves, nets, wilds
 from cinemill.learn.leaves import Clip
 from cinemill.learn.recipes import Recipe
 from cinemill.measure.motion import Still
 from cinemill.media.colour import Colour
 from cinemill.media.generation import generation
 from cinemill.media.types import Frame
-from cinemill.models.weights import located, network
+from cinemill.models.weights import network
 
 Floats = NDArray[Any]
 """float32"""
@@ -97,14 +97,12 @@ class Follow(Task):
     prepared = 2
 
     def network(self) -> nn.Module:
-        if self.recipe.start:
-            return start.network_of(located(self.recipe.start))[1]
         return nets.Follower(self.recipe.width, self.recipe.deep, self.recipe.depth)
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
         window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
-        lines = network(self.recipe.first) if self.recipe.first else along_motion.plain
+        lines = network("deinterlace-fast")
         taken = [one for place in range(1, 4) for one in pictures((window, place), Learned(), lines)]
         at = 3 - int(rng.integers(0, 2))  # among pictures 2 to 7 of the clip
         near = taken[at - 2 : at + 3]

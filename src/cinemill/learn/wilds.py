@@ -27,7 +27,7 @@ _SMALLEST: Final = 4
 
 def clip(rng: Generator, frames: int, height: int, width: int) -> leaves.Clip:
     """A clip, (frames, height, width). The same generator state gives the same clip."""
-    kind = rng.choice(3, p=(0.5, 0.2, 0.3))
+    kind = rng.choice(3, p=(0.3, 0.2, 0.5))
     film = (_shaken, _boiling, _screen)[kind](rng, frames, height, width)
     return np.rint(np.clip(film, 0, 255)).astype(np.uint8)
 

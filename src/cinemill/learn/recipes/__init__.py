@@ -52,11 +52,8 @@ class Recipe(Schedule):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
     task: Literal["deinterlace", "follow", "refine", "upscale", "denoise"]
-    """What the network is for. follow deinterlaces along the motion, refine looks again at such pictures."""
-    first: str = ""
-    """For follow: the network of ours that makes pictures of fields first, as deinterlace-fast; else a formula does."""
-    start: str = ""
-    """For follow: the network of ours, of the same size, that it begins with; else it begins by chance."""
+    """What the network is for. follow looks along the motion at what deinterlace-fast made, refine again at such
+    pictures."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
     deep: int = Field(..., ge=4, le=512)
