@@ -164,3 +164,25 @@ def test_whole_pictures_pass_untouched() -> None:
     assert through("deinterlace.learned", frames) == frames
     forced = through("deinterlace.learned=field_order:tff", [replace(frame) for frame in frames])
     assert len(forced) == 8
+
+
+@pytest.mark.parametrize(
+    ("network", "channels"),
+    [
+        ("deinterlace-fast", 5),
+        ("deinterlace-balanced", 12),
+        ("deinterlace-first", 5),
+        ("deinterlace-best", 8),
+        ("denoise-balanced", 4),
+        ("upscale-balanced", 1),
+    ],
+)
+def test_a_large_picture_is_made_in_bands_without_a_seam(
+    network: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(1).random((1, channels, 264, 64), np.float32)
+    whole = weights.network(network)(picture)
+    monkeypatch.setattr(weights, "_AT_ONCE", 64 * 100)
+    assert np.array_equal(weights.network(network)(picture), whole)
+    monkeypatch.setattr(weights, "_BEYOND", 4)
+    assert not np.array_equal(weights.network(network)(picture), whole)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from cinemill.errors import InvalidParams, MissingModel, OpenFailed
+
+_AT_ONCE = 1 << 22
+"""Samples of a picture that a network sees at a time. All of 8K would take several GB for each core."""
+_BEYOND = 32
+"""Lines around a band that what is made of it depends on: the deepest of our networks reaches 30 far."""
 
 
 def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
@@ -18,11 +23,28 @@ def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
     """
     if own is None:
         path = located(name)
-    else:
-        from cinemill.models import sessions
+        return partial(_in_bands, _opened(path, path.stat().st_mtime_ns))
+    from cinemill.models import sessions
 
-        path = sessions.located(own)
+    path = sessions.located(own)
     return _opened(path, path.stat().st_mtime_ns)
+
+
+def _in_bands(network: Callable[[Any], Any], given: Any) -> Any:
+    """What a network makes of (n, channels, lines, columns), of a large picture band by band: the same numbers."""
+    import numpy as np
+
+    lines, columns = given.shape[2:]
+    high = max(4, _AT_ONCE // columns // 4 * 4)
+    if lines <= high:
+        return network(given)
+    bands: list[Any] = []
+    for top in range(0, lines, high):
+        first, end = max(0, top - _BEYOND), min(lines, top + high + _BEYOND)
+        made = network(given[:, :, first:end])
+        scale = made.shape[2] // (end - first)
+        bands.append(made[:, :, scale * (top - first) : scale * (min(top + high, lines) - first)])
+    return np.concatenate(bands, 2)
 
 
 def located(name: str) -> Path:
