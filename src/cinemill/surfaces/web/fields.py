@@ -174,7 +174,8 @@ def component(entry: Entry, info: FieldInfo) -> Any:
     if entry.kind == "choice":
         return _choice(entry, told)
     if entry.kind == "file":
-        return gr.File(file_count="single", type="filepath", height=96, label=_with_help(told))
+        told = {"label": _with_help(told), "elem_classes": "cm-upload"}
+        return gr.File(file_count="single", type="filepath", height=64, **told)
     if entry.kind == "number":
         return _number(entry, info, told)
     if "weights" in file_kinds(info):
