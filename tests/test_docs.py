@@ -106,7 +106,7 @@ def test_the_storyboard_of_the_pages_is_one(tmp_path: Path) -> None:
 
 def test_the_pages_become_a_site_without_a_dead_link(tmp_path: Path) -> None:
     site = tmp_path / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(site)]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]  # quiet, it counts none
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     page = (site / "start/tapes/index.html").read_text("utf-8")

@@ -48,7 +48,7 @@ def pages() -> dict[str, str]:
         "pictures.md": "\n".join(_gallery()),
         "licences.md": "\n".join(_licences()),
         "extending.md": (_ROOT / "CONTRIBUTING.md").read_text("utf-8"),
-        "changelog.md": (_ROOT / "CHANGELOG.md").read_text("utf-8"),
+        "changelog.md": (_ROOT / "CHANGELOG.md").read_text("utf-8").replace("](docs/", "]("),
     }
 
 
