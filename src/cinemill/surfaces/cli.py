@@ -20,7 +20,7 @@ from typer.exceptions import TyperException
 
 from cinemill.errors import Cancelled, CinemillError, RequestError
 from cinemill.surfaces import glance
-from cinemill.surfaces.help import Command, Group, help_alone
+from cinemill.surfaces.help import Command, Group, family, help_alone
 from cinemill.version import __version__
 
 
@@ -141,7 +141,7 @@ def _add_commands() -> None:
 
 def _add_operations(operations: dict[str, glance.Told], completing: bool) -> None:
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    families = {name: typer.Typer(help=text, cls=Group) for name, text in _FAMILIES.items()}
+    families = {name: family(text) for name, text in _FAMILIES.items()}
     topics: dict[str, str] = {}
     for name, told in operations.items():
         first, _, rest = name.partition("-")
@@ -151,7 +151,6 @@ def _add_operations(operations: dict[str, glance.Told], completing: bool) -> Non
         place.command(called, cls=Command, rich_help_panel=None if place is not app else told.topic, help=text)(command)
         topics[first] = told.topic
     for name in families.keys() & topics.keys():
-        families[name].callback(invoke_without_command=True)(help_alone)
         app.add_typer(families[name], name=name, rich_help_panel=topics[name])
 
 

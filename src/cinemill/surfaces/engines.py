@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cinemill.surfaces.columns import columns
-from cinemill.surfaces.help import Command, Group
+from cinemill.surfaces.help import Command, family
 
 EngineName = Annotated[str, typer.Argument(metavar="ENGINE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -16,9 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Hang `engines` and its commands on `app`."""
-    group = typer.Typer(
-        help="List, install, remove and try engines: models and programs in environments of their own.", cls=Group
-    )
+    group = family("List, install, remove and try engines: models and programs in environments of their own.")
     for name, function in (("list", _list), ("install", _install), ("remove", _remove), ("doctor", _doctor)):
         group.command(name, cls=Command)(function)
     app.add_typer(group, name="engines", rich_help_panel=panel)

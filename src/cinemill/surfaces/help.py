@@ -22,6 +22,13 @@ def help_alone(ctx: typer.Context) -> None:
         ctx.get_help()
 
 
+def family(told: str) -> typer.Typer:
+    """Commands that have their first word in common. The word alone shows their help."""
+    made = typer.Typer(help=told, cls=Group)
+    made.callback(invoke_without_command=True)(help_alone)
+    return made
+
+
 class Command(TyperCommand):
     is_group = False
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cinemill.errors import InvalidParams
-from cinemill.surfaces.help import Command, Group
+from cinemill.surfaces.help import Command, family
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The lab.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Hang the commands on `app`."""
-    lab = typer.Typer(help="Compare settings on your pictures, choose, and approve pairs to learn from.", cls=Group)
+    lab = family("Compare settings on your pictures, choose, and approve pairs to learn from.")
     for name, function in (("compare", _compare), ("choose", _choose), ("approve", _approve), ("show", _show)):
         lab.command(name, cls=Command)(function)
     app.add_typer(lab, name="lab", rich_help_panel=panel)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cinemill.errors import InvalidParams, UnknownName
-from cinemill.surfaces.help import Command, Group
+from cinemill.surfaces.help import Command, family
 
 if TYPE_CHECKING:
     from cinemill.models.download import Progress
@@ -41,7 +41,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Hang `models` and its commands on `app`."""
-    group = typer.Typer(help="List, get, check, import, export, convert and remove weights of networks.", cls=Group)
+    group = family("List, get, check, import, export, convert and remove weights of networks.")
     for name, function in (
         ("list", _list),
         ("show", _show),

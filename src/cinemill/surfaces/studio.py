@@ -13,7 +13,7 @@ import typer
 from cinemill.errors import CinemillError, JobError, JobRunning
 from cinemill.surfaces import capturing, engines, lab, models, serve, training, tuning, voices
 from cinemill.surfaces.desktop import command as desktop
-from cinemill.surfaces.help import Command, Group, help_alone
+from cinemill.surfaces.help import Command, family
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -36,8 +36,7 @@ def add_to(app: typer.Typer) -> None:
         ("mcp", _mcp),
     ):
         app.command(name, cls=Command, rich_help_panel=panel)(function)
-    jobs = typer.Typer(help="List, show, resume, pause, cancel and clean up unfinished jobs.", cls=Group)
-    jobs.callback(invoke_without_command=True)(help_alone)
+    jobs = family("List, show, resume, pause, cancel and clean up unfinished jobs.")
     for name, function in (
         ("list", _jobs_list),
         ("show", _jobs_show),
@@ -49,8 +48,7 @@ def add_to(app: typer.Typer) -> None:
         jobs.command(name, cls=Command)(function)
     app.add_typer(jobs, name="jobs", rich_help_panel=panel)
     capturing.add_to(app, panel)
-    workers = typer.Typer(help="Serve jobs for services that start and stop machines.", cls=Group)
-    workers.callback(invoke_without_command=True)(help_alone)
+    workers = family("Serve jobs for services that start and stop machines.")
     passing = {"allow_extra_args": True, "ignore_unknown_options": True}
     workers.command("runpod", cls=Command, context_settings=passing)(_worker_runpod)
     app.add_typer(workers, name="worker", rich_help_panel=panel)
