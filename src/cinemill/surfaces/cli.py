@@ -127,16 +127,20 @@ def _add_commands() -> None:
     completing = "_CINEMILL_COMPLETE" in os.environ
     asked = sys.argv[1] if len(sys.argv) > 1 and not completing else ""
     operation = glance.operation(asked) if asked and asked.partition("-")[0] not in _FAMILIES else {}
-    _add_operations(operation or glance.operations(), completing)
     if operation:
+        _add_operations(operation, completing)
         return
     from cinemill.surfaces import studio
 
-    studio.add_to(app)
-    commands = [each for each in app.registered_commands if each.name == asked]
-    groups = [each for each in app.registered_groups if each.name == asked]
-    if commands or groups:
-        app.registered_commands, app.registered_groups = commands, groups
+    others = typer.Typer()
+    studio.add_to(others)
+    commands = [each for each in others.registered_commands if each.name == asked]
+    groups = [each for each in others.registered_groups if each.name == asked]
+    if not (commands or groups):
+        _add_operations(glance.operations(), completing)
+        commands, groups = others.registered_commands, others.registered_groups
+    app.registered_commands += commands
+    app.registered_groups += groups
 
 
 def _add_operations(operations: dict[str, glance.Told], completing: bool) -> None:
