@@ -100,9 +100,8 @@ def times(path: Path) -> list[int]:
 
 def _headers(path: Path) -> Iterator[tuple[int, int, int, BinaryIO]]:
     """Kind, pts and size of each record, and the file, which stands where the record begins."""
-    place, end = len(MAGIC), path.stat().st_size - _FOOTER.size
     with path.open("rb") as file:
-        file.seek(place)
+        place, end = len(MAGIC), _end_of(path, file)
         while place < end and len(header := file.read(_PACKET.size)) == _PACKET.size:
             pts, _, length, kind = _PACKET.unpack(header)
             place += _PACKET.size + length
@@ -112,14 +111,18 @@ def _headers(path: Path) -> Iterator[tuple[int, int, int, BinaryIO]]:
             file.seek(place)
 
 
+def _end_of(path: Path, file: BinaryIO) -> int:
+    """Where the records end that begin here, behind the first bytes of a part. Raises JobError where these are none."""
+    end = os.fstat(file.fileno()).st_size - _FOOTER.size
+    if file.read(len(MAGIC)) != MAGIC or end < len(MAGIC):
+        raise JobError(f"{path} is not a part of this version.")
+    return end
+
+
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    size = path.stat().st_size
     with path.open("rb") as file:
-        body = size - _FOOTER.size
-        crc = zlib.crc32(head := file.read(len(MAGIC)))
-        if head != MAGIC or body < len(MAGIC):
-            raise JobError(f"{path} is not a part of this version.")
-        count = 0
+        body = _end_of(path, file)
+        crc, count = zlib.crc32(MAGIC), 0
         while file.tell() < body:
             header = file.read(_PACKET.size)
             if len(header) < _PACKET.size:
