@@ -1,10 +1,10 @@
 """Fields made whole along the motion: what their neighbours show there tells what a field alone could not.
 
-Each field is first made a picture by a small network. Optical flow, as DIS finds it, leads from
-each picture to the one after it, and turned round from there back; both neighbours are moved onto the picture between
-them, and a network takes from them what fits, which is seen on the lines that were given. Wrong, as all flow, where a
-part has no counterpart: there the network is left with the fields as they are.
-Sources: DIS is T. Kroeger et al., Fast optical flow using dense inverse search, 2016.
+Each field is first made a picture by a small network. Optical flow, as DIS finds it, leads from each picture to the one
+after it, and turned round from there back; both neighbours are moved onto the picture between them, and a network takes
+from them what fits, which is seen on the lines that were given. Wrong, as all flow, where a part has no counterpart:
+there the network is left with the fields as they are.
+Source: DIS is T. Kroeger et al., Fast optical flow using dense inverse search, 2016.
 """
 
 from __future__ import annotations

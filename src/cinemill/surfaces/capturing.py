@@ -32,7 +32,6 @@ def devices(
 
     Example: cinemill devices --mock
     """
-
     from cinemill.media import devices as known
     from cinemill.surfaces import show
 
