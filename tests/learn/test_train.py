@@ -12,7 +12,7 @@ import torch
 
 from cinemill.errors import InvalidParams, UnknownName
 from cinemill.filters import along_motion
-from cinemill.learn import export, leaves, nets, recipes, tasks, train, wilds
+from cinemill.learn import export, leaves, nets, recipes, tasks, train
 
 TINY = recipes.Recipe(task="deinterlace", width=8, deep=8, depth=1, clips=48, steps=120, batch=4, crop=64)
 
@@ -87,7 +87,7 @@ def test_other_tasks_get_better_too_and_go_into_eight_bits(task: str, folder: Pa
 
 
 def test_it_learns_to_follow_motion(tmp_path: Path) -> None:
-    recipe = TINY.model_copy(update={"task": "follow", "wild": 0.3, "clips": 24, "deep": 16})
+    recipe = TINY.model_copy(update={"task": "follow", "clips": 24, "deep": 16})
     course = train.Drawn(recipe, tmp_path)
     deque(train.learn(course, tmp_path), maxlen=0)
     given, wanted = export.unseen(recipe)
@@ -117,14 +117,6 @@ def test_what_is_shown_of_a_picture_can_be_turned_about() -> None:
         assert apart < 0.1
         seen.add(wanted.tobytes())
     assert len(seen) > 8
-
-
-@pytest.mark.parametrize("number", range(6))
-def test_wild_clips_are_drawn_again_alike_and_move(number: int) -> None:
-    one, same = (wilds.clip(np.random.default_rng([7, number]), 10, 64, 48) for _ in range(2))
-    assert one.shape == (10, 64, 48)
-    assert np.array_equal(one, same)
-    assert one.std() > 1
 
 
 def test_a_network_that_enlarges_begins_as_a_cubic_kernel() -> None:

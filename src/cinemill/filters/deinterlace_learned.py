@@ -2,10 +2,10 @@
 
 The fast network sees a field with two before and two after it, and adds to the mean of the lines above and below what
 the neighbours in time and what it has learned say. The others look at such frames again, with their neighbours moved
-onto them along the motion (`along_motion.py`, `second_look.py`). Lines that are given keep their bits; where nothing
-moves, the field before and the one after are the missing lines. All were trained on moving pictures that a program
-draws and on no photograph (`learn/leaves.py`, `learn/wilds.py`, `learn/nets.py`). Chroma goes through them as luma
-does; balanced looks again at luma only. Wrong for film that was telecined: `ivtc` gives its own frames back.
+onto them along the motion (`along_motion.py`). Lines that are given keep their bits; where nothing moves, the field
+before and the one after are the missing lines. All were trained on moving pictures that a program draws and on no
+photograph (`learn/leaves.py`, `learn/nets.py`). Chroma goes through them as luma does; balanced looks again at luma
+only. Wrong for film that was telecined: `ivtc` gives its own frames back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from cinemill.filters import GREY, YUV, parallel, stream_filter
 from cinemill.filters.along_motion import Taken, followed, put
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
-from cinemill.filters.second_look import looked
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
@@ -69,15 +68,14 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     from cinemill.hardware import cores
     from cinemill.models.weights import network
 
-    threads, best = cores(), p.size == "best"
-    lines = network("deinterlace-first" if best else "deinterlace-fast", p.model)
+    threads = cores()
+    lines = network("deinterlace-fast", p.model)
     if _at_once(p):
         return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=lines), threads))
     work = partial(pictures, p=p, lines=lines)
     taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, threads))
-    if best:
-        return looked(taken, network("deinterlace-best"), threads)
-    return followed(taken, network("deinterlace-balanced"), threads)
+    planes = 3 if p.size == "best" else 1
+    return followed(taken, network(f"deinterlace-{p.size}"), planes, threads)
 
 
 def pictures(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:

@@ -51,9 +51,8 @@ class Schedule(Params):
 class Recipe(Schedule):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
-    task: Literal["deinterlace", "follow", "refine", "upscale", "denoise"]
-    """What the network is for. follow looks along the motion at what deinterlace-fast made, refine again at such
-    pictures."""
+    task: Literal["deinterlace", "follow", "upscale", "denoise"]
+    """What the network is for. follow looks along the motion at what deinterlace-fast made."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
     deep: int = Field(..., ge=4, le=512)
@@ -64,8 +63,6 @@ class Recipe(Schedule):
     """How many clips are drawn to learn from."""
     coded: float = Field(0.0, ge=0, le=1)
     """Share of the clips that went through a codec first, as most of what people have did."""
-    wild: float = Field(0.0, ge=0, le=1)
-    """Share of the clips in which motion cannot be followed: shaken cameras, fire and water, hard graphics, snow."""
     crop: int = Field(96, ge=32, le=128, multiple_of=16, unit="px")
     """Side of the part of a clip that is looked at."""
 
