@@ -62,7 +62,7 @@ class Linked:
 
 
 def followed(taken: Iterable[Taken], network: Network, planes: int, threads: int) -> Iterator[Frame]:
-    """Each frame that is to be shown, its first `planes` as the network makes them, in order; whole ones as they are."""
+    """Each frame that is to be shown, its first `planes` as the network makes them; whole ones as they are."""
     linked = parallel(windows(taken, 0, 1), _linked, threads)
     work = partial(_again, network=network, planes=planes)
     seen = parallel(windows(linked, _AROUND, _AROUND), work, threads)
