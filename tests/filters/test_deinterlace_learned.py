@@ -150,13 +150,17 @@ def test_motion_turned_round_leads_back() -> None:
     assert np.abs(back - columns)[8:-8, 8:-8].max() < 0.05
 
 
-def test_a_network_of_ones_own_takes_the_place_of_ours(tmp_path: Path) -> None:
+@every_size
+def test_a_network_of_ones_own_takes_the_place_of_ours(network: str) -> None:
     _, frames = tape("tff", 2, (64, 48))
-    own = Path(weights.__file__).with_name("deinterlace-fast.onnx")
-    fast, mine = (through(f"deinterlace.learned={more}", frames) for more in ("size:fast", f"model:{own}"))
-    assert all(same([one], [other]) for one, other in zip(fast, mine))
-    with pytest.raises(InvalidParams, match="not a network for this"):
-        through(f"deinterlace.learned=model:{own.with_name('deinterlace-best.onnx')}", frames)
+    own, other = (
+        Path(weights.__file__).with_name(f"deinterlace-{name}.onnx")
+        for name in (network, "balanced" if network == "fast" else "fast")
+    )
+    ours, mine = (through(f"deinterlace.learned=size:{network}{more}", frames) for more in ("", f":model:{own}"))
+    assert all(same([one], [another]) for one, another in zip(ours, mine))
+    with pytest.raises(InvalidParams, match=f"for size {network}, is not a network for this"):
+        through(f"deinterlace.learned=size:{network}:model:{other}", frames)
 
 
 def test_whole_pictures_pass_untouched() -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Weights
 from cinemill.filters import GREY, YUV, parallel, stream_filter
-from cinemill.filters.along_motion import Taken, followed, put
+from cinemill.filters.along_motion import SEEN, Taken, followed, put
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
 
@@ -38,17 +38,12 @@ class Learned(Deinterlace):
     """Which network: fast sees five fields; balanced looks at what fast made again, along the motion, and takes three
     times as long; best does so more thoroughly, with colour too, and takes twice as long as balanced."""
     model: Weights | None = None
-    """A network of your own instead of fast, as `cinemill train` makes them: a name of `cinemill models list`, or a
-    file. Only best looks at its frames again."""
+    """A network of your own instead of the size's last, as `cinemill train` makes them for balanced and best: a name of
+    `cinemill models list`, or a file."""
 
 
 def _halo(p: Learned) -> tuple[int, int]:
-    return (1, 1) if _at_once(p) else (2, 2)
-
-
-def _at_once(p: Learned) -> bool:
-    """Whether the network makes of five fields what is shown."""
-    return p.size == "fast" or (p.size == "balanced" and p.model is not None)
+    return (1, 1) if p.size == "fast" else (2, 2)
 
 
 def _check(p: Learned, frame: Frame) -> None:
@@ -57,7 +52,8 @@ def _check(p: Learned, frame: Frame) -> None:
     from cinemill.models.weights import network, refuse_others
 
     if p.model:
-        refuse_others(network("", p.model), np.zeros((1, 5, 16, 16), np.float32), (1, 1, 16, 16), p.model)
+        given = np.zeros((1, 5 if p.size == "fast" else SEEN, 16, 16), np.float32)
+        refuse_others(network("", p.model), given, (1, 1, 16, 16), f"{p.model}, for size {p.size},")
 
 
 @stream_filter(
@@ -69,13 +65,12 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     from cinemill.models.weights import network
 
     threads = cores()
-    lines = network("deinterlace-fast", p.model)
-    if _at_once(p):
-        return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=lines), threads))
-    work = partial(pictures, p=p, lines=lines)
+    last = network(f"deinterlace-{p.size}", p.model)
+    if p.size == "fast":
+        return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=last), threads))
+    work = partial(pictures, p=p, lines=network("deinterlace-fast"))
     taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, threads))
-    planes = 3 if p.size == "best" else 1
-    return followed(taken, network(f"deinterlace-{p.size}"), planes, threads)
+    return followed(taken, last, 3 if p.size == "best" else 1, threads)
 
 
 def pictures(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:

@@ -24,6 +24,7 @@ from cinemill.errors import CinemillError, InvalidParams, OpenFailed
 from cinemill.filters import Chain, text
 from cinemill.filters.denoise_learned import seen
 from cinemill.hardware import cores
+from cinemill.learn.tasks import followed
 from cinemill.measure.motion import Motion, Still, is_other_scene
 from cinemill.measure.trails import Trails
 from cinemill.media import lavfi, read, suffixes
@@ -34,7 +35,7 @@ Floats = NDArray[Any]
 """float32"""
 INPUT, TARGET = "input", "target"
 """The two folders of pairs."""
-_STRETCH: Final = 7
+_STRETCH: Final = 8
 """Pictures that are read in one place of a film."""
 _HELD: Final = 5
 """One of so many scenes is held back."""
@@ -282,13 +283,12 @@ Viewed = Callable[[Stretch], Iterator[Any]]
 """Of each picture of a stretch what is given and what should come out; then what is told, and of which plane it is."""
 
 
-def _fields(stretch: Stretch) -> Iterator[Any]:
-    pictures = np.stack([frame.planes[0] for frame in stretch.wanted])
-    pictures = pictures[:, : pictures.shape[1] // 2 * 2]
-    for at in range(2, len(pictures) - 2):
-        five = pictures[at - 2 : at + 3]
-        five = five[:, ::-1] if at % 2 else five
-        yield np.stack([five[moment, moment % 2 :: 2] for moment in range(5)]), five[2, None, 1::2]
+def _followed(stretch: Stretch) -> Iterator[Any]:
+    clip = np.stack([frame.planes[0] for frame in stretch.wanted])
+    clip = clip[: len(clip) // 2 * 2, : clip.shape[1] // 2 * 2]
+    for at in range(2, len(clip) - 2):
+        given, wanted = (np.rint(255 * values).astype(np.uint8) for values in followed(clip, at))
+        yield given[:, : wanted.shape[1], : wanted.shape[2]], wanted
 
 
 def _doubled(stretch: Stretch) -> Iterator[Any]:
@@ -326,7 +326,7 @@ def _rgb(frame: Frame) -> NDArray[np.uint8]:
 
 
 VIEWS: Final[dict[str, Viewed]] = {
-    "deinterlace": _fields,
+    "deinterlace": _followed,
     "upscale": _doubled,
     "denoise": _steadied,
     "restore": _coloured,

@@ -45,7 +45,9 @@ class _Aim:
 
 
 _AIMS: Final = {
-    "deinterlace": _Aim(nets.Deinterlacer, "deinterlace", "deinterlace.learned", "deinterlace", "deinterlace-fast"),
+    "deinterlace": _Aim(
+        nets.Follower, "follow", "deinterlace.learned", "deinterlace", "deinterlace-balanced", slice(1, 2)
+    ),
     "upscale": _Aim(nets.Upscaler, "upscale", "upscale.learned", "upscale", "upscale-balanced"),
     "denoise": _Aim(nets.Denoiser, "denoise", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
     "restore": _Aim(nets.Painter, "picture", "denoise.model", "denoise", shown=slice(0, 3)),
@@ -84,7 +86,9 @@ class Studies:
             return self.aim.net(_WIDTH, _DEEP, _DEPTH)
         found, net = start.network_of(path)
         if found != self.aim.kind:
-            raise ModelRefused(f"{path} is for {found}, and the task is {self.lesson.task}; start with another.")
+            raise ModelRefused(
+                f"{path} is for {found}, and {self.lesson.task} takes one for {self.aim.kind}; start with another."
+            )
         return net
 
     def batch(self, step: int) -> train.Example:

@@ -100,16 +100,7 @@ class Follow(Task):
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
-        window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
-        lines = network("deinterlace-fast")
-        taken = [one for place in range(1, 4) for one in pictures((window, place), Learned(), lines)]
-        at = 3 - int(rng.integers(0, 2))  # among pictures 2 to 7 of the clip
-        near = taken[at - 2 : at + 3]
-        links = [along_motion.link(one, after) for one, after in zip(near, [*near[1:], None])]
-        given = along_motion.View(links, 2).seen()
-        missing = 1 - at % 2
-        wanted = clip[at + 2, missing::2]
-        return given, _floats(wanted[None] if missing else wanted[None, ::-1])
+        return followed(clip, 5 - int(rng.integers(0, 2)))
 
     def part(self, rng: Generator, given: Floats, wanted: Floats) -> tuple[Floats, Floats]:
         """A part of an example; mirrored, played backwards or as a negative."""
@@ -181,6 +172,21 @@ def _coded(rng: Generator, clip: Clip) -> Clip:
         step = str(int(rng.integers(2, 9)))
         encoder, options = str(rng.choice(["mpeg2video", "mpeg4"])), {"qmin": step, "qmax": step}
     return np.stack([frame.planes[0] for frame in generation(frames, encoder, options)])
+
+
+def followed(clip: Clip, at: int) -> tuple[Floats, Floats]:
+    """What `filters.along_motion` shows of picture `at` of a clip that was woven, and the lines that it lacks.
+
+    (`SEEN`, lines, columns), whose sides may be a little larger, and (1, lines, columns), from 0 to 1. There are two
+    pictures before it and two after it at least, and an even number of lines.
+    """
+    window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
+    lines, begun = network("deinterlace-fast"), at // 2 - 1
+    taken = [one for place in range(begun, begun + 3) for one in pictures((window, place), Learned(), lines)]
+    near = taken[at - 2 - 2 * begun : at + 3 - 2 * begun]
+    links = [along_motion.link(one, after) for one, after in zip(near, [*near[1:], None])]
+    wanted = clip[at, None, 1::2] if at % 2 == 0 else clip[at, None, ::2][:, ::-1]
+    return along_motion.View(links, 2).seen(), _floats(wanted)
 
 
 def _woven(first: Clip, second: Clip, pts: int) -> Frame:
