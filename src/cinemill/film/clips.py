@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path as File
 from typing import Any
 
@@ -21,6 +20,7 @@ from cinemill.film import paths
 from cinemill.film.board import Fit, KenBurns, Scene
 from cinemill.film.stills import Planes, flat, warped
 from cinemill.film.timeline import exact
+from cinemill.kept import kept
 from cinemill.media import lavfi, read
 from cinemill.media.types import Frame, MediaInfo, VideoTrack
 
@@ -59,21 +59,21 @@ def facts(scene: Scene, name: str) -> Facts:
             f"{name}: {scene.video.name} lasts {float(total):.3f} s; nothing is left of it from {scene.start:g} s on."
         )
     has_sound = bool(info.of_kind("audio"))
-    return Facts((end - start) / exact(scene.speed), has_sound, len(_index(*_key(scene.video)).pts))
+    return Facts((end - start) / exact(scene.speed), has_sound, len(_index(scene.video).pts))
 
 
 def is_animated(path: File) -> bool:
     """Whether what calls itself a picture moves: a GIF or APNG of several frames."""
     if path.suffix.lower() not in (".gif", ".apng"):
         return False
-    return len(_index(*_key(path)).pts) > 1
+    return len(_index(path).pts) > 1
 
 
 def pictures(scene: Scene, look: Look, frames: int, first: int, stop: int) -> Iterator[Planes]:
     """The planes of the scene's pictures `first` to `stop`, of `frames` that it has in all."""
     assert scene.video
     info = read.probe(scene.video)
-    video, index = read.picture_of(info), _index(*_key(scene.video))
+    video, index = read.picture_of(info), _index(scene.video)
     length = facts(scene, "").seconds
     begins = video.start_pts * video.time_base + exact(scene.start)
     shape = _Shape(video, look)
@@ -89,17 +89,12 @@ def pictures(scene: Scene, look: Look, frames: int, first: int, stop: int) -> It
 
 def _length(info: MediaInfo) -> Fraction:
     """Seconds from the first picture to the end of the last."""
-    video, index = read.picture_of(info), _index(*_key(info.path))
+    video, index = read.picture_of(info), _index(info.path)
     return (index.pts[-1] - index.pts[0] + video.step) * video.time_base if index.pts else Fraction(0)
 
 
-def _key(path: File) -> tuple[File, int, int]:
-    status = path.stat()
-    return path, status.st_size, status.st_mtime_ns
-
-
-@lru_cache(maxsize=16)
-def _index(path: File, size: int, mtime_ns: int) -> read.Index:
+@kept(16)
+def _index(path: File) -> read.Index:
     return read.index(read.probe(path))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cinemill.errors import InvalidParams
+from cinemill.kept import kept
 
 _LARGEST = 256
 """Entries along a side; larger tables are taken for a mistake."""
@@ -22,23 +22,17 @@ class Cube:
     high: Any
 
 
+@kept(8)
 def read(path: Path) -> Cube:
-    """The table in a file, read once for as long as it stays as it is. Raises InvalidParams."""
-    try:
-        status = path.stat()
-        return _read(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InvalidParams(f"lut {path} cannot be read: {error.strerror}; give a .cube file that is there.") from None
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, size: int, mtime_ns: int) -> Cube:
+    """The table in a file. Raises InvalidParams."""
     try:
         text = path.read_text("utf-8")
         lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         return _parsed(lines, path)
     except InvalidParams:
         raise
+    except OSError as error:
+        raise InvalidParams(f"lut {path} cannot be read: {error.strerror}; give a .cube file that is there.") from None
     except ValueError:
         raise InvalidParams(f"lut {path} is no .cube file: it holds something other than lines of numbers.") from None
 

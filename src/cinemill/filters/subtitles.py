@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +12,7 @@ from pydantic import field_validator
 from cinemill.catalogue import Field, Params, SubtitleFile
 from cinemill.errors import InvalidParams
 from cinemill.filters import DRAWABLE, lavfi_filter
+from cinemill.kept import kept
 
 if TYPE_CHECKING:
     from cinemill.media.cues.types import Transcript
@@ -122,12 +122,11 @@ def _drawable(p: Subtitles) -> tuple[Path, int]:
     plain = p.file.suffix.lower() in _NATIVE or embedded.is_media(p.file)
     if (plain and p.karaoke == "none") or not p.file.is_file():
         return p.file, p.track
-    status = p.file.stat()
-    return _made(p.file, p.track, p.karaoke, status.st_size, status.st_mtime_ns), 0
+    return _made(p.file, p.track, p.karaoke), 0
 
 
-@lru_cache(maxsize=16)
-def _made(file: Path, track: int, karaoke: Literal["none", "word", "fill"], size: int, mtime_ns: int) -> Path:
+@kept(16)
+def _made(file: Path, track: int, karaoke: Literal["none", "word", "fill"]) -> Path:
     """The file as ASS, kept by its content among what can be made again."""
     from cinemill.media.cues import files
     from cinemill.media.cues.style import Style

@@ -10,7 +10,6 @@ Pictures must not be tiled: motion beyond a tile could not be seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from cinemill.errors import OpenFailed
+from cinemill.kept import kept
 from cinemill.models import torch_backend
 from cinemill.models.session import Floats
 from cinemill.models.torch_backend import Place, within_memory
@@ -157,8 +157,8 @@ def _renamed(values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value for name, value in plain.items() if name.startswith(("encode.", "blocks."))}
 
 
-@lru_cache(maxsize=2)
-def _opened(path: Path, mtime_ns: int, place: Place) -> Network:
+@kept(2)
+def _opened(path: Path, place: Place) -> Network:
     made = network(torch_backend.weights(path), path.name)
     return place.move(made)
 
@@ -169,7 +169,7 @@ class Rife:
     def __init__(self, path: Path, place: Place, scale: float = 1.0) -> None:
         self.place = place
         self._scale = scale
-        self._network = _opened(path, path.stat().st_mtime_ns, place)
+        self._network = _opened(path, place)
         # The coarsest block halves the size twice more.
         self._step = round(4 * max(self._network.scales) / min(1.0, scale))
         self._seen: list[tuple[Floats, tuple[Tensor, Tensor]]] = []

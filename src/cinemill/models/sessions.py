@@ -9,11 +9,11 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from cinemill.errors import InvalidParams, MissingModel
+from cinemill.kept import kept
 from cinemill.models.session import WEIGHTS, Session, Wanted
 from cinemill.notices import tell
 
@@ -124,11 +124,11 @@ def digest(model: str) -> str:
     path = located(model)
     beside = path.with_suffix(".onnx")
     files = dict.fromkeys(file for file in (path, beside) if file.is_file())
-    return " ".join(_digest(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    return " ".join(_digest(file) for file in files)
 
 
-@lru_cache(maxsize=64)
-def _digest(path: Path, mtime_ns: int, size: int) -> str:
+@kept(64)
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -55,7 +55,7 @@ class AnalyzeOperation(Operation[Analyze, AnalyzeDecided]):
         if request.output and request.output.suffix.lower() not in (".html", ".json"):
             raise OutputRefused(f"{request.output}: findings become .html or .json.")
         params, info = request.params, read.probe(request.inputs[0])
-        index = indexed(info)
+        index = indexed(info.path)
         work = analysis.work(info, index, params.windows, params.window_frames, params.scenes)
         return AnalyzeDecided(frames=work)
 
@@ -69,7 +69,7 @@ class AnalyzeOperation(Operation[Analyze, AnalyzeDecided]):
 
         params, info = request.params, read.probe(request.inputs[0])
         steps = analysis.analysing(
-            info, indexed(info), windows=params.windows, window_frames=params.window_frames, scan=params.scenes
+            info, indexed(info.path), windows=params.windows, window_frames=params.window_frames, scan=params.scenes
         )
         while True:
             try:

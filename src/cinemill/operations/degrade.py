@@ -137,6 +137,6 @@ def _empty(info: MediaInfo) -> Iterator[Frame]:
     video = info.video
     assert video
     grey = np.full((16, 16), 128, np.uint8)
-    pts = indexed(info).pts
+    pts = indexed(info.path).pts
     for now, following in pairwise([*pts, pts[-1] + video.step]):
         yield Frame((grey,), "gray", now, video.time_base, following - now, field_order=video.field_order)

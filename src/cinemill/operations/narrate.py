@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cinemill.catalogue import Field
 from cinemill.errors import OpenFailed, UnsupportedMedia
+from cinemill.kept import kept
 from cinemill.operations import Chunk, Decided, Operation, Request, files_in, operation, passing, speakers, speaking
 from cinemill.operations.cue_params import CueRules, rules_of
 from cinemill.operations.sound_params import LoudnessOptions, said_of, target_of
@@ -185,16 +186,11 @@ def _language(params: Narrate, text: str) -> str:
 
 
 def _said(request: Request[Narrate]) -> list[Utterance]:
-    path = request.inputs[0]
-    try:
-        facts = path.stat()
-    except OSError as error:
-        raise OpenFailed(f"{path} cannot be read: {error.strerror}.") from None
-    return _utterances(path, facts.st_size, facts.st_mtime_ns, request.params.model_dump_json())
+    return _utterances(request.inputs[0], request.params.model_dump_json())
 
 
-@lru_cache(maxsize=2)
-def _utterances(path: Path, size: int, changed: int, params: str) -> list[Utterance]:
+@kept(2)
+def _utterances(path: Path, params: str) -> list[Utterance]:
     """Kept, because every part asks."""
     text, asked = _text(path), Narrate.model_validate_json(params)
     return speaking.utterances(text, asked, speakers.speaker(asked), _language(asked, text))

@@ -47,7 +47,7 @@ class RestoreOperation(VideoOperation[Restore]):
 
         if params.chain is not None:
             return text.chain(params.chain), ["The chain is yours; nothing was analysed."]
-        video, index = read.picture_of(info), indexed(info)
+        video, index = read.picture_of(info), indexed(info.path)
         # Scenes are of no use here, and looking for them takes long.
         found = analysis.analyse(info, index, windows=_WINDOWS, window_frames=_WINDOW_FRAMES, scan="none")
         return remedies.chosen(params, [*_of_deck(info, video), *advice.advice(found, video)], video)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from cinemill.catalogue import Field, Params
 from cinemill.errors import EngineRefused, InvalidParams, UnknownName
+from cinemill.kept import kept
 
 if TYPE_CHECKING:
     from cinemill.engines.host import Host
@@ -313,17 +313,12 @@ def _long_enough(sample: Path, variant: str) -> None:
         raise InvalidParams(f"the sample lasts {seconds:.2f} s; turbo wants more than {_LEAST_TURBO:g} s of a voice.")
 
 
+@kept(8)
 def voice_sample(path: Path) -> Path:
     """The sound of a voice as a WAV of one channel that any engine reads, kept by what is in it.
 
     Raises MediaError, InvalidParams for one that is silent or too short.
     """
-    facts = path.stat() if path.exists() else None
-    return _voice_sample(path, facts.st_size if facts else 0, facts.st_mtime_ns if facts else 0)
-
-
-@lru_cache(maxsize=8)
-def _voice_sample(path: Path, size: int, changed: int) -> Path:
     import numpy as np
 
     from cinemill.media import read, sound, write

@@ -351,7 +351,7 @@ def moments(info: MediaInfo, seconds: float, count: int) -> list[Fraction]:
     from cinemill.operations.video import indexed
 
     video = read.picture_of(info)
-    pts = indexed(info).pts
+    pts = indexed(info.path).pts
     length, whole = Fraction(seconds), (pts[-1] - pts[0]) * video.time_base
     count = max(1, min(count, int(whole / length)))
     first = pts[0] * video.time_base

@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cinemill.errors import DecodeFailed
 from cinemill.filters import Chain, Halo, text
+from cinemill.kept import kept
 from cinemill.media import clock
 from cinemill.media.output import VideoOutput, VideoSpec
 from cinemill.notices import listening
@@ -85,7 +85,7 @@ class VideoOperation(Operation[V, VideoDecided]):
         chain, settled = chain.settled(lambda: _spread(info))
         notes += settled
         _spare_memory(chain)
-        index = indexed(info)
+        index = indexed(info.path)
         with listening() as heard:
             picture = _sample(chain, info)
         notes += heard.take()
@@ -136,7 +136,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             return []
         info = probed(request.inputs[0])
         video = read.picture_of(info)
-        index = indexed(info)
+        index = indexed(info.path)
         if decided.excerpt:
             start, stop = decided.excerpt
             return [Chunk(index=0, start=start, stop=stop, size=index.count(start, stop))]
@@ -160,7 +160,7 @@ class VideoOperation(Operation[V, VideoDecided]):
             stop=chunk.stop,
             before=before,
             after=after,
-            index=indexed(info),
+            index=indexed(info.path),
             damage=damage,
         )
         chain = text.chain([*decided.chain])
@@ -199,7 +199,9 @@ class VideoOperation(Operation[V, VideoDecided]):
 
         info = probed(request.inputs[0])
         start, stop = decided.excerpt or (None, None)
-        frames = ahead(read.frames(info, start=start, stop=stop, index=indexed(info) if start is not None else None))
+        frames = ahead(
+            read.frames(info, start=start, stop=stop, index=indexed(info.path) if start is not None else None)
+        )
         return _from_zero(frames) if decided.excerpt else frames
 
     def result(self, request: Request[V], decided: VideoDecided, parts: Sequence[Path]) -> dict[str, Any]:
@@ -287,32 +289,17 @@ def _spread(info: MediaInfo) -> list[Frame]:
     return moments.frames_at(info.path, list(dict.fromkeys(moments.spread(info.path, overlay.PICTURES))))
 
 
+@kept(4)
 def probed(path: Path) -> MediaInfo:
-    """What is in a file, looked at once per process for as long as the file stays as it is. Raises OpenFailed."""
-    from cinemill.media import read
-
-    try:
-        status = path.stat()
-    except OSError:
-        return read.probe(path)  # which says why
-    return _probed(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _probed(path: Path, size: int, mtime_ns: int) -> MediaInfo:
+    """What is in a file. Raises OpenFailed."""
     from cinemill.media import read
 
     return read.probe(path)
 
 
-def indexed(info: MediaInfo) -> Index:
-    """The index of a file, read once per process for as long as the file stays as it is."""
-    status = info.path.stat()
-    return _indexed(info.path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _indexed(path: Path, size: int, mtime_ns: int) -> Index:
+@kept(4)
+def indexed(path: Path) -> Index:
+    """The index of a file. Raises OpenFailed."""
     from cinemill.media import read
 
     return read.index(probed(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinemill.errors import UnsupportedMedia
+from cinemill.kept import kept
 from cinemill.media import probe
 from cinemill.media.dv import blocks, tape
 from cinemill.media.dv.blocks import Marks
@@ -75,12 +76,7 @@ class Damage:
         return found
 
 
+@kept(4)
 def damage(path: Path) -> Damage:
-    """The damage of a tape, looked for once per process for as long as the file stays as it is."""
-    status = path.stat()
-    return _damage(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _damage(path: Path, size: int, mtime_ns: int) -> Damage:
+    """The damage of a tape."""
     return Damage(path)

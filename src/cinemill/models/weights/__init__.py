@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cinemill.errors import InvalidParams, MissingModel, OpenFailed
+from cinemill.kept import kept
 
 _AT_ONCE = 1 << 22
 """Samples of a picture that a network sees at a time. All of 8K would take several GB for each core."""
@@ -22,12 +23,10 @@ def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
     side are faster than one picture by all cores. Raises MissingModel, UnknownName, OpenFailed.
     """
     if own is None:
-        path = located(name)
-        return partial(_in_bands, _opened(path, path.stat().st_mtime_ns))
+        return partial(_in_bands, _opened(located(name)))
     from cinemill.models import sessions
 
-    path = sessions.located(own)
-    return _opened(path, path.stat().st_mtime_ns)
+    return _opened(sessions.located(own))
 
 
 def _in_bands(network: Callable[[Any], Any], given: Any) -> Any:
@@ -55,8 +54,8 @@ def located(name: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=16)
-def _opened(path: Path, stamp: int) -> Callable[[Any], Any]:
+@kept(16)
+def _opened(path: Path) -> Callable[[Any], Any]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cinemill.kept import kept
 from cinemill.media import suffixes
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _whole_picture(path: Path) -> Frame:
     from cinemill.operations.video import indexed
 
     info = read.probe(path)
-    index = indexed(info)
+    index = indexed(info.path)
     starts = index.keyframes[:: max(1, len(index.keyframes) // 4)] or (None,)
     found: Frame | None = None
     for start in [*starts[1:], starts[0]]:
@@ -144,25 +144,20 @@ def _whole_picture(path: Path) -> Frame:
     return found if found is not None and not index.pts else frame_at(path, 0.5)
 
 
-@lru_cache(maxsize=8)
-def _frame(path: Path, size: int, mtime_ns: int, share: float) -> Frame:
+@kept(8)
+def frame_at(path: Path, share: float) -> Frame:
+    """The picture at `share` (0 to 1) of a file's length."""
     from cinemill.measure import moments
     from cinemill.media import read
     from cinemill.operations.video import indexed
 
     info = read.probe(path)
-    pts = indexed(info).pts
+    pts = indexed(info.path).pts
     if not pts:
         return next(iter(read.frames(info)))
     at = pts[min(len(pts) - 1, int(share * len(pts)))]
     (frame,) = moments.frames_at(path, [at * read.picture_of(info).time_base])
     return frame
-
-
-def frame_at(path: Path, share: float) -> Frame:
-    """The picture at `share` (0 to 1) of a file's length."""
-    status = path.stat()
-    return _frame(path, status.st_size, status.st_mtime_ns, share)
 
 
 def moments_of(path: Path, folder: Path, count: int) -> list[tuple[str, str]]:
@@ -261,7 +256,7 @@ def middle_of(path: Path, seconds: float) -> Fraction:
     from cinemill.operations.video import indexed, middle
 
     info = read.probe(path)
-    found = middle(seconds, info, indexed(info))
+    found = middle(seconds, info, indexed(info.path))
     return found[0] * read.picture_of(info).time_base if found else Fraction(0)
 
 
