@@ -175,7 +175,8 @@ def test_whole_pictures_pass_untouched() -> None:
     [
         ("deinterlace-fast", 5),
         ("deinterlace-balanced", 12),
-        ("deinterlace-best", 12),
+        ("deinterlace-first", 5),
+        ("deinterlace-best", 8),
         ("denoise-balanced", 4),
         ("upscale-balanced", 1),
     ],

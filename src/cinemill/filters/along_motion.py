@@ -61,11 +61,10 @@ class Linked:
     back: Flow | None = None
 
 
-def followed(taken: Iterable[Taken], network: Network, planes: int, threads: int) -> Iterator[Frame]:
-    """Each frame that is to be shown, its first `planes` as the network makes them; whole ones as they are."""
+def followed(taken: Iterable[Taken], network: Network, threads: int) -> Iterator[Frame]:
+    """Each frame that is to be shown, its luma as the network makes it, in order; whole ones as they are."""
     linked = parallel(windows(taken, 0, 1), _linked, threads)
-    work = partial(_again, network=network, planes=planes)
-    seen = parallel(windows(linked, _AROUND, _AROUND), work, threads)
+    seen = parallel(windows(linked, _AROUND, _AROUND), partial(_again, network=network), threads)
     return (frame for frame in seen if frame is not None)
 
 
@@ -82,14 +81,12 @@ def link(here: Taken, after: Taken | None) -> Linked:
     return Linked(here, onward, _turned_round(onward))
 
 
-def _again(around: tuple[Sequence[Linked], int], network: Network, planes: int) -> Frame | None:
+def _again(around: tuple[Sequence[Linked], int], network: Network) -> Frame | None:
     window, place = around
     here = window[place].taken
     if here.start is None or here.frame is None:
         return here.frame
-    view, whole = View(window, place), here.still.planes
-    made = (view.made(number, network) for number in range(len(whole[:planes])))
-    return replace(here.frame, planes=(*made, *whole[planes:]))
+    return replace(here.frame, planes=(View(window, place).luma(network), *here.still.planes[1:]))
 
 
 class View:
@@ -109,8 +106,8 @@ class View:
         onward = onward if after and onward is not None else still
         self.matches: list[Match] = [Match(self.stills[1], back), Match(self.stills[3], onward)]
 
-    def seen(self, number: int = 0) -> Floats:
-        """(`SEEN`, lines, columns) of a plane from 0 to 1, for the network. Around a lower field all are turned upside
+    def seen(self) -> Floats:
+        """(`SEEN`, lines, columns) of luma from 0 to 1, for the network. Around a lower field all are turned upside
         down, so that what is missing lies below what is given.
 
         The lines that were given, and those between as they were made; at given ones what the two neighbours moved
@@ -119,8 +116,8 @@ class View:
         """
         import numpy as np
 
-        values = [still.values[number] for still in self.stills]
-        moved = [match.values(number) for match in self.matches]
+        values = [still.values[0] for still in self.stills]
+        moved = [match.values(0) for match in self.matches]
         height, width = values[2].shape
         lead = lead_of(height, self.start)
         rows, columns = (-(-length // _STEP) * _STEP for length in ((height + 1) // 2, width))
@@ -136,28 +133,28 @@ class View:
     def _turned(self, plane: Floats) -> Floats:
         return plane[::-1] if self.start else plane
 
-    def made(self, number: int, network: Network) -> Plane:
-        """A plane with what the network made between its lines, but where all pictures around it are the same."""
+    def luma(self, network: Network) -> Plane:
+        """Luma with what the network made between its lines, but where all pictures around it are the same."""
         import numpy as np
 
         still, start = self.here.still, self.start
-        plane = still.planes[number].copy()
+        plane = still.planes[0].copy()
         if plane.shape[0] < 2:
             return plane
-        made = network(self.seen(number)[None])[0, 0]
+        made = network(self.seen()[None])[0, 0]
         missing = plane[1 - start :: 2]
         high, wide = missing.shape
-        lines = still.rounded(number, made[:high, :wide] * np.float32(255))
-        changed = self._changes(number)[1 - start :: 2]
+        lines = still.rounded(0, made[:high, :wide] * np.float32(255))
+        changed = self._changes()[1 - start :: 2]
         np.copyto(missing, lines[::-1] if start else lines, where=changed)
         return plane
 
-    def _changes(self, number: int) -> Any:
+    def _changes(self) -> Any:
         """(H, W) booleans: where one of the nearest neighbours differs, within two samples on either side."""
         import cv2
         import numpy as np
 
-        before, here, after = (still.planes[number] for still in self.stills[1:4])
+        before, here, after = (still.planes[0] for still in self.stills[1:4])
         pairs = ((before, here), (here, after), (before, after))
         apart = cv2.max(cv2.max(*(cv2.absdiff(*pair) for pair in pairs[:2])), cv2.absdiff(*pairs[2]))
         changed = (apart > _STILL << (self.here.still.bits - 8)).view(np.uint8)

@@ -2,10 +2,10 @@
 
 The fast network sees a field with two before and two after it, and adds to the mean of the lines above and below what
 the neighbours in time and what it has learned say. The others look at such frames again, with their neighbours moved
-onto them along the motion (`along_motion.py`). Lines that are given keep their bits; where nothing moves, the field
-before and the one after are the missing lines. All were trained on moving pictures that a program draws and on no
-photograph (`learn/leaves.py`, `learn/nets.py`). Chroma goes through them as luma does; balanced looks again at luma
-only. Wrong for film that was telecined: `ivtc` gives its own frames back.
+onto them along the motion (`along_motion.py`, `second_look.py`). Lines that are given keep their bits; where nothing
+moves, the field before and the one after are the missing lines. All were trained on moving pictures that a program
+draws and on no photograph (`learn/leaves.py`, `learn/nets.py`). Chroma goes through them as luma does; balanced looks
+again at luma only. Wrong for film that was telecined: `ivtc` gives its own frames back.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from cinemill.filters import GREY, YUV, parallel, stream_filter
 from cinemill.filters.along_motion import SEEN, Taken, followed, put
 from cinemill.filters.deinterlace import Deinterlace, double
 from cinemill.filters.neighbours import windows
+from cinemill.filters.second_look import looked
 
 if TYPE_CHECKING:
     from cinemill.media.types import Frame, Plane
 
 Network = Callable[[Any], Any]
 """(n, 5, lines, columns) float32, five fields from 0 to 1 -> (n, 1, lines, columns), the lines that are missing."""
+_SEEN = {"fast": 5, "balanced": SEEN, "best": 8}
+"""Pictures that the last network of a size sees at once."""
 _STEP = 4
 """Lines of a field, and columns, come in multiples of this."""
 _STILL = 1
@@ -38,7 +41,7 @@ class Learned(Deinterlace):
     """Which network: fast sees five fields; balanced looks at what fast made again, along the motion, and takes three
     times as long; best does so more thoroughly, with colour too, and takes twice as long as balanced."""
     model: Weights | None = None
-    """A network of your own instead of the size's last, as `cinemill train` makes them for balanced and best: a name of
+    """A network of your own instead of the size's last, as `cinemill train` makes them for balanced: a name of
     `cinemill models list`, or a file."""
 
 
@@ -52,7 +55,7 @@ def _check(p: Learned, frame: Frame) -> None:
     from cinemill.models.weights import network, refuse_others
 
     if p.model:
-        given = np.zeros((1, 5 if p.size == "fast" else SEEN, 16, 16), np.float32)
+        given = np.zeros((1, _SEEN[p.size], 16, 16), np.float32)
         refuse_others(network("", p.model), given, (1, 1, 16, 16), f"{p.model}, for size {p.size},")
 
 
@@ -68,9 +71,9 @@ def learned(frames: Iterator[Frame], p: Learned) -> Iterator[Frame]:
     last = network(f"deinterlace-{p.size}", p.model)
     if p.size == "fast":
         return chain.from_iterable(parallel(windows(frames, 1, 1), partial(made, p=p, lines=last), threads))
-    work = partial(pictures, p=p, lines=network("deinterlace-fast"))
+    work = partial(pictures, p=p, lines=network("deinterlace-first" if p.size == "best" else "deinterlace-fast"))
     taken = chain.from_iterable(parallel(windows(frames, 1, 1), work, threads))
-    return followed(taken, last, 3 if p.size == "best" else 1, threads)
+    return (looked if p.size == "best" else followed)(taken, last, threads)
 
 
 def pictures(around: tuple[Sequence[Frame], int], p: Learned, lines: Network) -> list[Taken]:

@@ -21,6 +21,7 @@ _BY_INPUTS: Final[dict[int, tuple[str, type[Any]]]] = {
     3: ("picture", nets.Painter),
     4: ("denoise", nets.Denoiser),
     5: ("deinterlace", nets.Deinterlacer),
+    8: ("refine", nets.Refiner),
     12: ("follow", nets.Follower),
 }
 """What a network is for, by the channels that it takes."""

@@ -13,11 +13,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import nn
 
-from cinemill.filters import along_motion
-from cinemill.filters.deinterlace_learned import Learned, pictures
+from cinemill.filters import along_motion, second_look
+from cinemill.filters.deinterlace_learned import Learned, made, pictures
 from cinemill.learn import leaves, nets
 from cinemill.learn.leaves import Clip
 from cinemill.learn.recipes import Recipe
+from cinemill.measure.motion import Still
 from cinemill.media.colour import Colour
 from cinemill.media.generation import generation
 from cinemill.media.types import Frame
@@ -115,6 +116,28 @@ class Follow(Task):
         return (given[..., ::-1], wanted[..., ::-1]) if mirrored else (given, wanted)
 
 
+class Refine(Task):
+    """What `filters.second_look` shows of a picture that deinterlace-first made, and the lines as they were."""
+
+    frames = 8
+
+    def network(self) -> nn.Module:
+        return nets.Refiner(self.recipe.width, self.recipe.deep, self.recipe.depth)
+
+    def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
+        clip = _held(rng, clip)
+        lines = network("deinterlace-first")
+        window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
+        whole = [one for place in (1, 2) for one in made((window, place), Learned(), lines)]
+        at = int(rng.integers(1, 3))  # among pictures 2 to 5 of the clip
+        here, *beside = (Still(whole[i].planes, 8) for i in (at, at - 1, at + 1))
+        moved = [second_look.match(here, other).values(0) for other in beside]
+        values = [still.values[0] for still in (here, *beside)]
+        start = at % 2
+        wanted = clip[2 + at, 1 - start :: 2]
+        return second_look.given(values, moved, start), _floats(wanted[None, ::-1] if start else wanted[None])
+
+
 class Upscale(Task):
     """A picture whose pixels are the means of two by two, and the picture."""
 
@@ -143,6 +166,7 @@ class Denoise(Task):
 TASKS: dict[str, type[Task]] = {
     "deinterlace": Deinterlace,
     "follow": Follow,
+    "refine": Refine,
     "upscale": Upscale,
     "denoise": Denoise,
 }

@@ -51,8 +51,9 @@ class Schedule(Params):
 class Recipe(Schedule):
     """What is learned, on what, and for how long. The same recipe gives the same weights on the same machine."""
 
-    task: Literal["deinterlace", "follow", "upscale", "denoise"]
-    """What the network is for. follow looks along the motion at what deinterlace-fast made."""
+    task: Literal["deinterlace", "follow", "refine", "upscale", "denoise"]
+    """What the network is for. follow looks along the motion at what deinterlace-fast made, refine again at such
+    pictures."""
     width: int = Field(..., ge=4, le=256)
     """Channels at half of the resolution."""
     deep: int = Field(..., ge=4, le=512)

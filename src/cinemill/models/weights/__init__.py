@@ -12,8 +12,8 @@ from cinemill.kept import kept
 
 _AT_ONCE = 1 << 22
 """Samples of a picture that a network sees at a time. All of 8K would take several GB for each core."""
-_BEYOND = 48
-"""Lines around a band that what is made of it depends on: the deepest of our networks reaches 41 far."""
+_BEYOND = 32
+"""Lines around a band that what is made of it depends on: the deepest of our networks reaches 30 far."""
 
 
 def network(name: str, own: str | None = None) -> Callable[[Any], Any]:
