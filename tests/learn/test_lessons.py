@@ -251,7 +251,10 @@ def test_what_cannot_be_learned_from_is_refused_or_left_out_with_a_sentence(good
         ({"task": "denoise", "good": ["GOOD"], "damage": "no-such"}, "no-such"),
         ({"task": "denoise", "good": ["GOOD"], "damage": WORN, "crop": 256}, "smaller crop"),
         ({"task": "denoise", "good": ["GOOD"], "damage": WORN, "loss": "psnl"}, "charbonnier"),
-        ({"task": "denoise", "good": ["GOOD"], "damage": WORN, "start": "UPSCALE"}, "is for upscale"),
+        (
+            {"task": "denoise", "good": ["GOOD"], "damage": WORN, "start": "UPSCALE"},
+            "is for upscaling, and this lesson is about denoising",
+        ),
     ],
 )
 def test_a_lesson_that_cannot_be_is_refused(good: Path, values: dict[str, object], words: str) -> None:
@@ -277,10 +280,10 @@ def test_only_networks_that_were_made_here_go_on_learning(tmp_path: Path) -> Non
 def test_our_networks_come_back_from_their_files(name: str) -> None:
     path = Path(weights).with_name(f"{name}.onnx")
     task, net = start.network_of(path)
-    inputs = next(net.parameters()).shape[1] if task != "upscale" else 1
+    inputs = next(net.parameters()).shape[1] if task != "upscaling" else 1
     given = np.random.default_rng(1).random((1, inputs, 32, 48), np.float32)
     given = cv2.GaussianBlur(given[0].transpose(1, 2, 0), (0, 0), 2).reshape(32, 48, inputs).transpose(2, 0, 1)[None]
-    if task == "denoise":
+    if task == "denoising":
         given[:, 3] = 0.03
     with torch.inference_mode():
         made = net.eval()(torch.from_numpy(np.ascontiguousarray(given))).numpy()

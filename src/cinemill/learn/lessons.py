@@ -46,13 +46,18 @@ class _Aim:
 
 _AIMS: Final = {
     "deinterlace": _Aim(
-        nets.Follower, "follow", "deinterlace.learned", "deinterlace", "deinterlace-balanced", slice(1, 2)
+        nets.Follower,
+        "deinterlacing along the motion",
+        "deinterlace.learned",
+        "deinterlace",
+        "deinterlace-balanced",
+        slice(1, 2),
     ),
-    "upscale": _Aim(nets.Upscaler, "upscale", "upscale.learned", "upscale", "upscale-balanced"),
-    "denoise": _Aim(nets.Denoiser, "denoise", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
-    "restore": _Aim(nets.Painter, "picture", "denoise.model", "denoise", shown=slice(0, 3)),
-    "imitate": _Aim(nets.Painter, "picture", "neural", "style", shown=slice(0, 3)),
-    "style": _Aim(nets.Painter, "picture", "neural", "style", shown=slice(0, 3)),
+    "upscale": _Aim(nets.Upscaler, "upscaling", "upscale.learned", "upscale", "upscale-balanced"),
+    "denoise": _Aim(nets.Denoiser, "denoising", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
+    "restore": _Aim(nets.Painter, "pictures in colour", "denoise.model", "denoise", shown=slice(0, 3)),
+    "imitate": _Aim(nets.Painter, "pictures in colour", "neural", "style", shown=slice(0, 3)),
+    "style": _Aim(nets.Painter, "pictures in colour", "neural", "style", shown=slice(0, 3)),
 }
 """By task."""
 _WIDTH, _DEEP, _DEPTH = 32, 64, 4
@@ -86,9 +91,7 @@ class Studies:
             return self.aim.net(_WIDTH, _DEEP, _DEPTH)
         found, net = start.network_of(path)
         if found != self.aim.kind:
-            raise ModelRefused(
-                f"{path} is for {found}, and {self.lesson.task} takes one for {self.aim.kind}; start with another."
-            )
+            raise ModelRefused(f"{path} is for {found}, and this lesson is about {self.aim.kind}; start with another.")
         return net
 
     def batch(self, step: int) -> train.Example:
@@ -201,7 +204,7 @@ def finish(studies: Studies, folder: Path, path: Path, precision: export.Precisi
     if lesson.painting:  # coarser weights are to paint the same
         other = train.made(net, one)
     written = export.written(net, one, other, path, precision)
-    if studies.aim.kind == "picture":
+    if studies.aim.net is nets.Painter:
         _tell_sizes(path)
     return Outcome(path, given, before, after, written)
 
@@ -253,7 +256,7 @@ def register(outcome: Outcome, studies: Studies, name: str, replace: bool = Fals
         if lesson.painting is None
         else f"Made here to paint in the manner of {lesson.painting.name}.",
         aim.use,
-        Tensor(multiple_of=4, minimum=16) if aim.kind == "picture" else None,
+        Tensor(multiple_of=4, minimum=16) if aim.net is nets.Painter else None,
         made,
         replace,
     )

@@ -17,14 +17,14 @@ from cinemill.errors import ModelRefused, OpenFailed
 from cinemill.learn import nets
 
 _BY_INPUTS: Final[dict[int, tuple[str, type[Any]]]] = {
-    1: ("upscale", nets.Upscaler),
-    3: ("picture", nets.Painter),
-    4: ("denoise", nets.Denoiser),
-    5: ("deinterlace", nets.Deinterlacer),
-    8: ("refine", nets.Refiner),
-    12: ("follow", nets.Follower),
+    1: ("upscaling", nets.Upscaler),
+    3: ("pictures in colour", nets.Painter),
+    4: ("denoising", nets.Denoiser),
+    5: ("deinterlacing at once", nets.Deinterlacer),
+    8: ("deinterlacing at a second look", nets.Refiner),
+    12: ("deinterlacing along the motion", nets.Follower),
 }
-"""What a network is for, by the channels that it takes."""
+"""What a network is for, as people are told, by the channels that it takes."""
 
 
 def network_of(path: Path) -> tuple[str, nn.Module]:

@@ -74,6 +74,6 @@ def refuse_others(network: Callable[[Any], Any], given: Any, made: tuple[int, ..
     try:
         shape = tuple(network(given).shape)
     except Exception as error:  # onnxruntime's own kinds
-        raise InvalidParams(f"{what} is not a network for this: {error}") from None
+        raise InvalidParams(f"{what} is not a network for this: {' '.join(str(error).split())}") from None
     if shape != made:
         raise InvalidParams(f"{what} is not a network for this: of {given.shape} it makes {shape} and not {made}.")
