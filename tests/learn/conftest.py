@@ -11,7 +11,7 @@ from cinemill.hardware import cores
 from cinemill.settings import settings
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)  # a folder that is no package would be the whole session
 def _alone() -> Iterator[None]:
     """One thread: on layers this small, two that wait for each other take a third more. Commands use all cores."""
     with pytest.MonkeyPatch.context() as patch:
