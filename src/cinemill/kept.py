@@ -19,7 +19,7 @@ def kept(most: int) -> Callable[[Callable[Concatenate[Path, P], T]], Callable[Co
 
     def keeping(make: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:
         @lru_cache(maxsize=most)
-        def made(path: Path, size: int, mtime_ns: int, *rest: P.args, **named: P.kwargs) -> T:
+        def made(path: Path, size: int, mtime_ns: int, /, *rest: P.args, **named: P.kwargs) -> T:
             return make(path, *rest, **named)
 
         @wraps(make)

@@ -19,7 +19,7 @@ import torch
 import command
 from cinemill.errors import InvalidParams, ModelRefused, OpenFailed, PlanMismatch, RequestError
 from cinemill.filters import text
-from cinemill.learn import export, films, lessons, losses, procedural, recipes, start, train
+from cinemill.learn import export, films, lessons, losses, nets, procedural, recipes, start, train
 from cinemill.measure import sheet
 from cinemill.media import read
 from cinemill.media.generation import generation
@@ -279,11 +279,11 @@ def test_only_networks_that_were_made_here_go_on_learning(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(path.stem for path in Path(weights).parent.glob("*.onnx")))
 def test_our_networks_come_back_from_their_files(name: str) -> None:
     path = Path(weights).with_name(f"{name}.onnx")
-    task, net = start.network_of(path)
-    inputs = next(net.parameters()).shape[1] if task != "upscaling" else 1
+    net = start.network_of(path)
+    inputs = next(net.parameters()).shape[1] if not isinstance(net, nets.Upscaler) else 1
     given = np.random.default_rng(1).random((1, inputs, 32, 48), np.float32)
     given = cv2.GaussianBlur(given[0].transpose(1, 2, 0), (0, 0), 2).reshape(32, 48, inputs).transpose(2, 0, 1)[None]
-    if task == "denoising":
+    if isinstance(net, nets.Denoiser):
         given[:, 3] = 0.03
     with torch.inference_mode():
         made = net.eval()(torch.from_numpy(np.ascontiguousarray(given))).numpy()

@@ -25,6 +25,7 @@ from cinemill.film.lettering import Lettering, State
 from cinemill.film.stills import Planes, Still
 from cinemill.film.timeline import Shot, Timeline, exact, shown_at
 from cinemill.hardware import cores
+from cinemill.kept import kept
 from cinemill.media.colour import Colour
 from cinemill.media.flow import ahead, parallel
 from cinemill.media.identity import identify
@@ -180,12 +181,10 @@ class Film:
             yield _always(planes)
 
     def _still(self, scene: Scene, picture: Path, shot: Shot) -> Still:
-        status = picture.stat()
         moves = self._moves(scene)
         with _reading:
             return _still(
                 picture,
-                (status.st_size, status.st_mtime_ns),
                 (self.width, self.height),
                 scene.fit or self.board.fit,
                 self.board.background,
@@ -291,10 +290,9 @@ def _at(still: Still, share: float) -> Drawn:
     return lambda: still.at(share)
 
 
-@lru_cache(maxsize=3)
+@kept(3)
 def _still(
     path: Path,
-    seen: tuple[int, int],
     size: tuple[int, int],
     fit: Any,
     background: str,

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from cinemill.catalogue import presets
 from cinemill.errors import CinemillError, InvalidParams, OpenFailed
 from cinemill.filters import Chain, text
+from cinemill.filters.along_motion import View
 from cinemill.filters.denoise_learned import seen
 from cinemill.hardware import cores
-from cinemill.learn.tasks import followed
+from cinemill.learn.tasks import lacking, linked
 from cinemill.measure.motion import Motion, Still, is_other_scene
 from cinemill.measure.trails import Trails
 from cinemill.media import lavfi, read, suffixes
@@ -286,9 +287,11 @@ Viewed = Callable[[Stretch], Iterator[Any]]
 def _followed(stretch: Stretch) -> Iterator[Any]:
     clip = np.stack([frame.planes[0] for frame in stretch.wanted])
     clip = clip[: len(clip) // 2 * 2, : clip.shape[1] // 2 * 2]
+    links = linked(clip, range(len(clip) // 2))
     for at in range(2, len(clip) - 2):
-        given, wanted = (np.rint(255 * values).astype(np.uint8) for values in followed(clip, at))
-        yield given[:, : wanted.shape[1], : wanted.shape[2]], wanted
+        wanted = lacking(clip, at)
+        given = View(links, at).seen()[:, : wanted.shape[1], : wanted.shape[2]]
+        yield np.rint(255 * given).astype(np.uint8), wanted
 
 
 def _doubled(stretch: Stretch) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from functools import cached_property
@@ -31,9 +31,8 @@ from cinemill.settings import settings
 class _Aim:
     """What the network of a task is, what it starts from, and what it is for."""
 
-    net: Callable[[int, int, int], nn.Module]
-    kind: str
-    """As `start` calls it."""
+    net: type[Any]
+    """Of `nets`; made of its width, what it is deep down, and its depth."""
     use: str
     """The filter that runs it."""
     keeps: registry.Task
@@ -45,19 +44,12 @@ class _Aim:
 
 
 _AIMS: Final = {
-    "deinterlace": _Aim(
-        nets.Follower,
-        "deinterlacing along the motion",
-        "deinterlace.learned",
-        "deinterlace",
-        "deinterlace-balanced",
-        slice(1, 2),
-    ),
-    "upscale": _Aim(nets.Upscaler, "upscaling", "upscale.learned", "upscale", "upscale-balanced"),
-    "denoise": _Aim(nets.Denoiser, "denoising", "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
-    "restore": _Aim(nets.Painter, "pictures in colour", "denoise.model", "denoise", shown=slice(0, 3)),
-    "imitate": _Aim(nets.Painter, "pictures in colour", "neural", "style", shown=slice(0, 3)),
-    "style": _Aim(nets.Painter, "pictures in colour", "neural", "style", shown=slice(0, 3)),
+    "deinterlace": _Aim(nets.Follower, "deinterlace.learned", "deinterlace", "deinterlace-balanced", slice(1, 2)),
+    "upscale": _Aim(nets.Upscaler, "upscale.learned", "upscale", "upscale-balanced"),
+    "denoise": _Aim(nets.Denoiser, "denoise.learned", "denoise", "denoise-balanced", slice(1, 2)),
+    "restore": _Aim(nets.Painter, "denoise.model", "denoise", shown=slice(0, 3)),
+    "imitate": _Aim(nets.Painter, "neural", "style", shown=slice(0, 3)),
+    "style": _Aim(nets.Painter, "neural", "style", shown=slice(0, 3)),
 }
 """By task."""
 _WIDTH, _DEEP, _DEPTH = 32, 64, 4
@@ -89,9 +81,10 @@ class Studies:
         path = _begun_with(self.lesson)
         if path is None:
             return self.aim.net(_WIDTH, _DEEP, _DEPTH)
-        found, net = start.network_of(path)
-        if found != self.aim.kind:
-            raise ModelRefused(f"{path} is for {found}, and this lesson is about {self.aim.kind}; start with another.")
+        net = start.network_of(path)
+        if type(net) is not self.aim.net:
+            found, wanted = map(start.purpose, (type(net), self.aim.net))
+            raise ModelRefused(f"{path} is for {found}, and this lesson is about {wanted}; start with another.")
         return net
 
     def batch(self, step: int) -> train.Example:

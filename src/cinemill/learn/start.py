@@ -27,14 +27,19 @@ _BY_INPUTS: Final[dict[int, tuple[str, type[Any]]]] = {
 """What a network is for, as people are told, by the channels that it takes."""
 
 
-def network_of(path: Path) -> tuple[str, nn.Module]:
-    """What a network is for, and itself. Raises OpenFailed, and ModelRefused for one that is none of ours."""
+def purpose(kind: type[nn.Module]) -> str:
+    """What a kind of network is for."""
+    return next(told for told, one in _BY_INPUTS.values() if one is kind)
+
+
+def network_of(path: Path) -> nn.Module:
+    """The network in a file. Raises OpenFailed, and ModelRefused for one that is none of ours."""
     values = _values(path)
     try:
         width, inputs = values["body.head.0.weight"].shape[:2]
         deep = values["body.down.0.weight"].shape[0]
         depth = sum(name.startswith("body.inner.") and name.endswith(".weight") for name in values)
-        task, kind = _BY_INPUTS[inputs]
+        _, kind = _BY_INPUTS[inputs]
         net = kind(width, deep, depth)
         # Ones that no step changes are not written.
         net.load_state_dict({name: torch.tensor(values[name]) for name in net.state_dict()})
@@ -42,7 +47,7 @@ def network_of(path: Path) -> tuple[str, nn.Module]:
         raise ModelRefused(
             f"{path} is no network that cinemill made ({error}); only such can go on learning."
         ) from None
-    return task, net
+    return net
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -101,7 +101,8 @@ class Follow(Task):
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
-        return followed(clip, 5 - int(rng.integers(0, 2)))
+        links, at = linked(clip, range(1, 4)), 5 - int(rng.integers(0, 2))
+        return along_motion.View(links, at - 2).seen(), _floats(lacking(clip, at))
 
     def part(self, rng: Generator, given: Floats, wanted: Floats) -> tuple[Floats, Floats]:
         """A part of an example; mirrored, played backwards or as a negative."""
@@ -126,16 +127,13 @@ class Refine(Task):
 
     def example(self, rng: Generator, clip: Clip) -> tuple[Floats, Floats]:
         clip = _held(rng, clip)
-        lines = network("deinterlace-first")
-        window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
+        lines, window = network("deinterlace-first"), _woven(clip)
         whole = [one for place in (1, 2) for one in made((window, place), Learned(), lines)]
         at = int(rng.integers(1, 3))  # among pictures 2 to 5 of the clip
         here, *beside = (Still(whole[i].planes, 8) for i in (at, at - 1, at + 1))
         moved = [second_look.match(here, other).values(0) for other in beside]
         values = [still.values[0] for still in (here, *beside)]
-        start = at % 2
-        wanted = clip[2 + at, 1 - start :: 2]
-        return second_look.given(values, moved, start), _floats(wanted[None, ::-1] if start else wanted[None])
+        return second_look.given(values, moved, at % 2), _floats(lacking(clip, 2 + at))
 
 
 class Upscale(Task):
@@ -165,8 +163,8 @@ class Denoise(Task):
 
 TASKS: dict[str, type[Task]] = {
     "deinterlace": Deinterlace,
-    "follow": Follow,
     "refine": Refine,
+    "follow": Follow,
     "upscale": Upscale,
     "denoise": Denoise,
 }
@@ -198,26 +196,28 @@ def _coded(rng: Generator, clip: Clip) -> Clip:
     return np.stack([frame.planes[0] for frame in generation(frames, encoder, options)])
 
 
-def followed(clip: Clip, at: int) -> tuple[Floats, Floats]:
-    """What `filters.along_motion` shows of picture `at` of a clip that was woven, and the lines that it lacks.
-
-    (`SEEN`, lines, columns), whose sides may be a little larger, and (1, lines, columns), from 0 to 1. There are two
-    pictures before it and two after it at least, and an even number of lines.
+def linked(clip: Clip, places: range) -> list[along_motion.Linked]:
+    """The pictures of the frames at `places` of a clip that is woven, as the fast network makes them, and the motion
+    between them.
     """
-    window = [_woven(first, second, pts) for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2]))]
-    lines, begun = network("deinterlace-fast"), at // 2 - 1
-    taken = [one for place in range(begun, begun + 3) for one in pictures((window, place), Learned(), lines)]
-    near = taken[at - 2 - 2 * begun : at + 3 - 2 * begun]
-    links = [along_motion.link(one, after) for one, after in zip(near, [*near[1:], None])]
-    wanted = clip[at, None, 1::2] if at % 2 == 0 else clip[at, None, ::2][:, ::-1]
-    return along_motion.View(links, 2).seen(), _floats(wanted)
+    lines, window = network("deinterlace-fast"), _woven(clip)
+    taken = [one for place in places for one in pictures((window, place), Learned(), lines)]
+    return [along_motion.link(one, after) for one, after in zip(taken, [*taken[1:], None])]
 
 
-def _woven(first: Clip, second: Clip, pts: int) -> Frame:
-    """A frame of two pictures, the earlier in its upper lines."""
-    luma = first.copy()
-    luma[1::2] = second[1::2]
-    return Frame((luma,), "gray", pts, Fraction(1, 25), 1, field_order="tff")
+def lacking(clip: Clip, at: int) -> Clip:
+    """(1, lines, columns): what picture `at` loses as a clip is woven; upside down where its field is the lower."""
+    return clip[at, None, ::2][:, ::-1] if at % 2 else clip[at, None, 1::2]
+
+
+def _woven(clip: Clip) -> list[Frame]:
+    """Frames of two pictures each, the earlier in their upper lines."""
+    made: list[Frame] = []
+    for pts, (first, second) in enumerate(zip(clip[::2], clip[1::2])):
+        luma = first.copy()
+        luma[1::2] = second[1::2]
+        made.append(Frame((luma,), "gray", pts, Fraction(1, 25), 1, field_order="tff"))
+    return made
 
 
 def _varied(rng: Generator, clip: Clip, crop: int) -> Clip:
